@@ -186,9 +186,8 @@ impl Writer {
             self.done.push(Part::Written(self.head));
         }
         let mut parts = self.done.into_iter();
-        let first = match parts.next() {
-            Some(Part::Written(head)) => head,
-            _ => unreachable!("a response begins with its header"),
+        let Some(Part::Written(first)) = parts.next() else {
+            unreachable!("a response begins with its header");
         };
         let rest = parts.map(|part| match part {
             Part::Written(bytes) => bytes.freeze(),

@@ -1,1 +1,31 @@
-//! Placeholder.
+//! A partition's log on disk, memory-mapped, in Kafka's own file format, and the data directory around it.
+//!
+//! A [`PartitionLog`] is one partition: segments of record batches as they arrived (`.log`), with an offset
+//! index (`.index`), a time index (`.timeindex`) and snapshots of producer state (`.snapshot`). It is the writer,
+//! owned by whoever holds the partition's lock; any number of readers share its [`LogView`] without a lock.
+//! [`DataDir`] is the directory that holds them, [`Catalog`] the record of which topics exist.
+//!
+//! Nothing here knows the network, a runtime or a topic's policies beyond its [`LogConfig`].
+
+mod catalog;
+mod checkpoint;
+mod data_dir;
+mod entry_file;
+mod error;
+mod files;
+mod log;
+mod mmap;
+mod offset_index;
+mod producer_snapshot;
+mod producer_state;
+mod recovery;
+mod segment;
+mod time_index;
+mod view;
+
+pub use catalog::{Catalog, CatalogRecord, TopicRecord};
+pub use data_dir::{DataDir, PreviousStop};
+pub use error::{AppendError, Error, ReadError};
+pub use log::{AppendOrigin, Appended, LogConfig, LogId, PartitionLog};
+pub use producer_state::{ProducerError, ProducerStateEntry};
+pub use view::{LogSlice, LogView, TimestampAndOffset};

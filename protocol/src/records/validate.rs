@@ -514,7 +514,7 @@ mod tests {
     #[test]
     fn a_greatest_timestamp_that_lies_is_put_right() {
         let bytes = altered(&batch(CompressionType::None, &[NOW - 5, NOW]), |h| {
-            h.max_timestamp = NOW - 5
+            h.max_timestamp = NOW - 5;
         });
         let valid = validate(&bytes, &rules(), NOW).unwrap();
         assert_eq!(reread(&valid).header().max_timestamp, NOW);

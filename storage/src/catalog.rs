@@ -1,0 +1,272 @@
+//! The catalog: which topics there are, with their ids and configs, and the few things beside them that a broker must
+//! not forget (Kafka keeps them in its metadata log).
+//!
+//! One append-only file of frames: length 4 bytes, CRC-32C of the content 4, then a record as JSON. What is appended
+//! is there after the process has died. The first frame gives the format. Records that later ones have replaced are
+//! left out when the file is rewritten, which the owner does when [`Catalog::is_mostly_stale`].
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::files::{read_if_present, write_atomically};
+
+const FILE: &str = "catalog.log";
+const FORMAT: u32 = 1;
+const FRAME_HEADER_LEN: usize = 8;
+/// A file below this many bytes is never worth rewriting.
+const SMALL: u64 = 1 << 20;
+
+/// A change that must not be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatalogRecord {
+    /// The format of the records that follow.
+    Format(u32),
+    /// A topic was created, or changed: this is how it stands now.
+    Topic(TopicRecord),
+    /// A topic was deleted.
+    TopicDeleted {
+        /// Its id.
+        id: Uuid,
+    },
+    /// Dynamic configs of the broker, by entity name; the empty name is the cluster-wide default (KIP-226).
+    BrokerConfigs {
+        /// The broker's id as text, or empty.
+        entity: String,
+        /// All that are set now.
+        configs: BTreeMap<String, String>,
+    },
+    /// Producer ids below this one may have been given out.
+    NextProducerId(i64),
+}
+
+/// A topic as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicRecord {
+    /// Its name.
+    pub name: String,
+    /// Its id (KIP-516): another topic of the same name has another.
+    pub id: Uuid,
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// The replication factor that was declared. One copy is kept whatever it says.
+    pub replication_factor: i16,
+    /// The configs that were set, by name.
+    pub configs: BTreeMap<String, String>,
+}
+
+/// The open catalog.
+#[derive(Debug)]
+pub struct Catalog {
+    path: PathBuf,
+    file: File,
+    len: u64,
+    /// Its length when it was last rewritten or opened, less what was stale then.
+    fresh_len: u64,
+}
+
+impl Catalog {
+    /// Opens the catalog in a data directory, or makes it, and returns what it records, oldest first.
+    ///
+    /// A last frame that is not whole is dropped: nobody was told of it. Damage anywhere else is an error, since
+    /// going on would forget topics.
+    pub fn open(data_dir: &Path) -> Result<(Self, Vec<CatalogRecord>), Error> {
+        let path = data_dir.join(FILE);
+        let content = read_if_present(&path)?.unwrap_or_default();
+        let (records, valid) = decode(&path, &content)?;
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        file.set_len(valid).map_err(Error::io("truncate", &path))?;
+        let mut catalog = Self {
+            path,
+            file,
+            len: valid,
+            fresh_len: 0,
+        };
+        if valid == 0 {
+            catalog.append(&CatalogRecord::Format(FORMAT))?;
+        }
+        Ok((catalog, records))
+    }
+
+    /// Appends a record. When this returns, it survives the death of this process.
+    pub fn append(&mut self, record: &CatalogRecord) -> Result<(), Error> {
+        let mut frame = Vec::new();
+        put_frame(&mut frame, record);
+        if let Err(error) = self.file.write_all(&frame) {
+            // Half a frame would hide all that is appended behind it.
+            self.file
+                .set_len(self.len)
+                .map_err(Error::io("truncate", &self.path))?;
+            return Err(Error::io("append to", &self.path)(error));
+        }
+        self.len += frame.len() as u64;
+        Ok(())
+    }
+
+    /// Whether most of the file is records that no longer count.
+    pub fn is_mostly_stale(&self) -> bool {
+        self.len > SMALL && self.len > 4 * self.fresh_len
+    }
+
+    /// Replaces the file by one that holds just `records`, which must say all that still counts.
+    pub fn rewrite<'a>(&mut self, records: impl Iterator<Item = &'a CatalogRecord>) -> Result<(), Error> {
+        let mut content = Vec::new();
+        put_frame(&mut content, &CatalogRecord::Format(FORMAT));
+        for record in records {
+            put_frame(&mut content, record);
+        }
+        write_atomically(&self.path, &content)?;
+        self.file = OpenOptions::new()
+            .append(true)
+            .open(&self.path)
+            .map_err(Error::io("open", &self.path))?;
+        self.len = content.len() as u64;
+        self.fresh_len = self.len;
+        Ok(())
+    }
+}
+
+fn put_frame(out: &mut Vec<u8>, record: &CatalogRecord) {
+    let content = serde_json::to_vec(record).expect("records hold only strings, numbers and maps of strings");
+    out.extend_from_slice(&(content.len() as u32).to_be_bytes());
+    out.extend_from_slice(&crc32c::crc32c(&content).to_be_bytes());
+    out.extend_from_slice(&content);
+}
+
+/// The records, and how many bytes of whole frames hold them.
+fn decode(path: &Path, content: &[u8]) -> Result<(Vec<CatalogRecord>, u64), Error> {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while let Some(frame) = next_frame(&content[at..]) {
+        let corrupt = |reason: String| Error::Corrupt {
+            path: path.to_owned(),
+            at: at as u64,
+            reason,
+        };
+        let Some(json) = frame.content else {
+            if at + frame.len >= content.len() {
+                break;
+            }
+            return Err(corrupt("a frame's CRC does not match".to_owned()));
+        };
+        let record = serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))?;
+        match record {
+            CatalogRecord::Format(found) if found > FORMAT => {
+                return Err(Error::NewerFormat {
+                    path: path.to_owned(),
+                    found,
+                    known: FORMAT,
+                });
+            }
+            CatalogRecord::Format(_) => {}
+            record => records.push(record),
+        }
+        at += frame.len;
+    }
+    Ok((records, at as u64))
+}
+
+struct Frame<'a> {
+    len: usize,
+    /// `None` where the CRC does not match.
+    content: Option<&'a [u8]>,
+}
+
+/// The frame at the front; `None` where the bytes end before it does.
+fn next_frame(bytes: &[u8]) -> Option<Frame<'_>> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    let content = rest.get(..u32::from_be_bytes(*len) as usize)?;
+    let good = crc32c::crc32c(content) == u32::from_be_bytes(*crc);
+    Some(Frame {
+        len: FRAME_HEADER_LEN + content.len(),
+        content: good.then_some(content),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn topic(name: &str) -> CatalogRecord {
+        CatalogRecord::Topic(TopicRecord {
+            name: name.to_owned(),
+            id: Uuid::from_u128(7),
+            partitions: 3,
+            replication_factor: 1,
+            configs: BTreeMap::from([("cleanup.policy".to_owned(), "compact".to_owned())]),
+        })
+    }
+
+    #[test]
+    fn records_come_back_in_order_and_a_rewrite_keeps_what_it_is_given() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut catalog, records) = Catalog::open(dir.path()).unwrap();
+        assert_eq!(records, []);
+        let all = [topic("a"), CatalogRecord::NextProducerId(1000), topic("b")];
+        for record in &all {
+            catalog.append(record).unwrap();
+        }
+        let (mut catalog, records) = Catalog::open(dir.path()).unwrap();
+        assert_eq!(records, all);
+        catalog.rewrite(all[1..].iter()).unwrap();
+        catalog.append(&topic("c")).unwrap();
+        let (_, records) = Catalog::open(dir.path()).unwrap();
+        assert_eq!(records, [all[1].clone(), all[2].clone(), topic("c")]);
+    }
+
+    #[test]
+    fn damage_before_the_end_is_an_error_and_a_newer_format_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut catalog, _) = Catalog::open(dir.path()).unwrap();
+        catalog.append(&topic("a")).unwrap();
+        catalog.append(&topic("b")).unwrap();
+        let path = dir.path().join(FILE);
+        let mut content = std::fs::read(&path).unwrap();
+        content[40] ^= 1;
+        std::fs::write(&path, &content).unwrap();
+        assert!(matches!(Catalog::open(dir.path()), Err(Error::Corrupt { .. })));
+
+        let mut newer = Vec::new();
+        put_frame(&mut newer, &CatalogRecord::Format(FORMAT + 1));
+        std::fs::write(&path, newer).unwrap();
+        assert!(matches!(
+            Catalog::open(dir.path()),
+            Err(Error::NewerFormat { .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_cut_every_whole_frame_is_kept(cut: prop::sample::Index) {
+            let dir = tempfile::tempdir().unwrap();
+            let (mut catalog, _) = Catalog::open(dir.path()).unwrap();
+            let mut ends = vec![catalog.len];
+            for name in ["a", "b", "c"] {
+                catalog.append(&topic(name)).unwrap();
+                ends.push(catalog.len);
+            }
+            let path = dir.path().join(FILE);
+            let content = std::fs::read(&path).unwrap();
+            let cut = cut.index(content.len() + 1);
+            std::fs::write(&path, &content[..cut]).unwrap();
+            let (mut catalog, records) = Catalog::open(dir.path()).unwrap();
+            let whole = ends.iter().skip(1).filter(|end| **end <= cut as u64).count();
+            prop_assert_eq!(records.len(), whole);
+            catalog.append(&topic("d")).unwrap();
+            let (_, records) = Catalog::open(dir.path()).unwrap();
+            prop_assert_eq!(records.last(), Some(&topic("d")));
+        }
+    }
+}

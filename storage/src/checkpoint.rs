@@ -1,0 +1,111 @@
+//! `log-start-offset-checkpoint`: where each log begins, in Kafka's text form: version 0, the number of lines, then
+//! "topic partition offset" each. Only logs that do not begin at their first segment's first offset are listed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::files::{read_if_present, write_atomically};
+
+const FILE: &str = "log-start-offset-checkpoint";
+
+/// The file, and what it says.
+#[derive(Debug)]
+pub(crate) struct LogStartOffsets {
+    path: PathBuf,
+    offsets: BTreeMap<(String, i32), i64>,
+}
+
+impl LogStartOffsets {
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, Error> {
+        let path = data_dir.join(FILE);
+        let offsets = match read_if_present(&path)? {
+            None => BTreeMap::new(),
+            Some(content) => parse(&content).ok_or_else(|| Error::Corrupt {
+                path: path.clone(),
+                at: 0,
+                reason: "not an offset checkpoint of version 0".to_owned(),
+            })?,
+        };
+        Ok(Self { path, offsets })
+    }
+
+    /// Where the log begins, or 0.
+    pub(crate) fn of(&self, topic: &str, partition: i32) -> i64 {
+        self.offsets
+            .get(&(topic.to_owned(), partition))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    pub(crate) fn set(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
+        self.offsets.insert((topic.to_owned(), partition), offset);
+        self.write()
+    }
+
+    /// Forgets a topic's logs.
+    pub(crate) fn remove(&mut self, topic: &str) -> Result<(), Error> {
+        let before = self.offsets.len();
+        self.offsets.retain(|(known, _), _| known != topic);
+        if self.offsets.len() < before {
+            self.write()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn write(&self) -> Result<(), Error> {
+        let mut content = format!("0\n{}\n", self.offsets.len());
+        for ((topic, partition), offset) in &self.offsets {
+            content.push_str(&format!("{topic} {partition} {offset}\n"));
+        }
+        write_atomically(&self.path, content.as_bytes())
+    }
+}
+
+fn parse(content: &[u8]) -> Option<BTreeMap<(String, i32), i64>> {
+    let mut lines = std::str::from_utf8(content).ok()?.lines();
+    if lines.next()? != "0" {
+        return None;
+    }
+    let count: usize = lines.next()?.trim().parse().ok()?;
+    let offsets: BTreeMap<_, _> = lines
+        .map(|line| {
+            let mut fields = line.split_whitespace();
+            let topic = fields.next()?.to_owned();
+            let partition = fields.next()?.parse().ok()?;
+            Some(((topic, partition), fields.next()?.parse().ok()?))
+        })
+        .collect::<Option<_>>()?;
+    (offsets.len() == count).then_some(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_kept_and_forgotten_with_their_topic() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = LogStartOffsets::open(dir.path()).unwrap();
+        file.set("a", 1, 10).unwrap();
+        file.set("a", 2, 20).unwrap();
+        file.set("b", 0, 30).unwrap();
+        let mut again = LogStartOffsets::open(dir.path()).unwrap();
+        assert_eq!(
+            (again.of("a", 1), again.of("b", 0), again.of("b", 1)),
+            (10, 30, 0)
+        );
+        again.remove("a").unwrap();
+        let last = LogStartOffsets::open(dir.path()).unwrap();
+        assert_eq!((last.of("a", 1), last.of("b", 0)), (0, 30));
+    }
+
+    #[test]
+    fn kafkas_own_file_is_read_and_a_damaged_one_refused() {
+        assert_eq!(parse(b"0\n1\nt 3 77\n").unwrap()[&("t".to_owned(), 3)], 77);
+        for bad in [&b"1\n0\n"[..], b"0\n2\nt 3 77\n", b"0\n1\nt 3\n", b"", b"\xff"] {
+            assert_eq!(parse(bad), None);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The data directory: one broker at a time, who it belongs to, and how it was left.
+//!
+//! `.lock` is held as long as the broker runs. `meta.properties` names cluster and node as Apache Kafka's does.
+//! `.kafka_cleanshutdown` is there while no broker runs and the last one stopped in order.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use uuid::Uuid;
+
+use crate::checkpoint::LogStartOffsets;
+use crate::error::Error;
+use crate::files::{DELETED_DIR_SUFFIX, read_if_present, remove_if_present, write_atomically};
+use crate::log::{LogConfig, LogId, PartitionLog, kafka_uuid};
+
+const LOCK: &str = ".lock";
+const META: &str = "meta.properties";
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+/// `version` in `meta.properties`: 1 is what Kafka writes since KRaft.
+const META_VERSION: u32 = 1;
+
+/// How the directory was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreviousStop {
+    /// In order, or nobody was here before.
+    Clean,
+    /// The process died; the machine has been up since, so whatever the process stored is there.
+    ProcessDied,
+    /// The machine may have gone down: only what was synced to disk is there for certain.
+    MachineStopped,
+}
+
+/// An open data directory.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    /// Locked until it is dropped.
+    lock: File,
+    cluster_id: String,
+    previous_stop: PreviousStop,
+    log_start_offsets: LogStartOffsets,
+}
+
+impl DataDir {
+    /// Opens the directory, or makes it, and takes its lock. `node_id` goes into a new one's `meta.properties`.
+    pub fn open(path: &Path, node_id: i32) -> Result<Self, Error> {
+        fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        let path = path.canonicalize().map_err(Error::io("find", path))?;
+        let mut lock = take_lock(&path)?;
+        let cluster_id = cluster_id(&path.join(META), node_id)?;
+        let previous_stop = previous_stop(&path, &mut lock)?;
+        remove_deleted_logs(&path)?;
+        let log_start_offsets = LogStartOffsets::open(&path)?;
+        let data_dir = Self {
+            path,
+            lock,
+            cluster_id,
+            previous_stop,
+            log_start_offsets,
+        };
+        data_dir.note("running")?;
+        remove_if_present(&data_dir.path.join(CLEAN_SHUTDOWN))?;
+        Ok(data_dir)
+    }
+
+    /// Where it is, as an absolute path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The cluster's id, made when the directory was: 22 characters.
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// How the broker before this one stopped.
+    pub fn previous_stop(&self) -> PreviousStop {
+        self.previous_stop
+    }
+
+    /// Opens a partition's log.
+    pub fn open_log(&self, id: LogId, config: &LogConfig) -> Result<PartitionLog, Error> {
+        let start = self.log_start_offsets.of(&id.topic, id.partition);
+        let machine_stopped = self.previous_stop == PreviousStop::MachineStopped;
+        PartitionLog::open(&self.path, id, config, start, machine_stopped)
+    }
+
+    /// Keeps where a log begins, so that deleted records stay deleted.
+    pub fn set_log_start_offset(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
+        self.log_start_offsets.set(topic, partition, offset)
+    }
+
+    /// Forgets where a deleted topic's logs began.
+    pub fn forget_topic(&mut self, topic: &str) -> Result<(), Error> {
+        self.log_start_offsets.remove(topic)
+    }
+
+    /// Hands everything that was written here to the disk. This waits for the disk.
+    pub fn sync(&self) -> Result<(), Error> {
+        rustix::fs::syncfs(&self.lock).map_err(|error| Error::io("sync", &self.path)(error.into()))
+    }
+
+    /// Marks the directory as left in order; all logs must be closed. `synced` says that all is on disk, so that the
+    /// mark holds even if the machine goes down next.
+    pub fn mark_clean(&self, synced: bool) -> Result<(), Error> {
+        self.note(if synced { "synced" } else { "stopped" })?;
+        let path = self.path.join(CLEAN_SHUTDOWN);
+        write_atomically(&path, br#"{"version":0,"brokerEpoch":-1}"#)
+    }
+
+    /// What the next one to open the directory needs to know: who has it, since which boot, and how it was left.
+    fn note(&self, state: &str) -> Result<(), Error> {
+        let path = self.path.join(LOCK);
+        let content = format!("pid={}\nboot={}\nstate={state}\n", std::process::id(), boot_id());
+        let mut file = &self.lock;
+        file.set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(content.as_bytes()))
+            .map_err(Error::io("write", &path))
+    }
+}
+
+fn take_lock(dir: &Path) -> Result<File, Error> {
+    let path = dir.join(LOCK);
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(Error::io("open", &path))?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let content = read_all(&mut lock).map_err(Error::io("read", &path))?;
+            let holder = match property(&content, "pid") {
+                Some(pid) => format!("process {pid}"),
+                None => "another process".to_owned(),
+            };
+            Err(Error::InUse {
+                path: dir.to_owned(),
+                holder,
+            })
+        }
+        Err(error) => Err(Error::io("lock", &path)(error.into())),
+    }
+}
+
+fn previous_stop(dir: &Path, lock: &mut File) -> Result<PreviousStop, Error> {
+    let content = read_all(lock).map_err(Error::io("read", &dir.join(LOCK)))?;
+    if content.is_empty() {
+        return Ok(PreviousStop::Clean);
+    }
+    let boot = boot_id();
+    let same_boot = !boot.is_empty() && property(&content, "boot") == Some(&boot);
+    let clean = dir.join(CLEAN_SHUTDOWN).exists();
+    Ok(match (clean, property(&content, "state")) {
+        (true, Some("synced")) => PreviousStop::Clean,
+        (true, _) if same_boot => PreviousStop::Clean,
+        (false, _) if same_boot => PreviousStop::ProcessDied,
+        _ => PreviousStop::MachineStopped,
+    })
+}
+
+/// Tells one run of the machine's kernel from the next; empty where the system does not say.
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}
+
+fn cluster_id(path: &Path, node_id: i32) -> Result<String, Error> {
+    let Some(content) = read_if_present(path)? else {
+        let cluster_id = kafka_uuid(Uuid::new_v4());
+        let directory_id = kafka_uuid(Uuid::new_v4());
+        let content = format!(
+            "version={META_VERSION}\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n"
+        );
+        write_atomically(path, content.as_bytes())?;
+        return Ok(cluster_id);
+    };
+    let corrupt = |reason: &str| Error::Corrupt {
+        path: path.to_owned(),
+        at: 0,
+        reason: reason.to_owned(),
+    };
+    let content = String::from_utf8(content).map_err(|_| corrupt("not text"))?;
+    let version = property(&content, "version").and_then(|text| text.parse().ok());
+    match version {
+        None => Err(corrupt("no version")),
+        Some(found) if found > META_VERSION => Err(Error::NewerFormat {
+            path: path.to_owned(),
+            found,
+            known: META_VERSION,
+        }),
+        Some(_) => property(&content, "cluster.id")
+            .map(str::to_owned)
+            .ok_or_else(|| corrupt("no cluster.id")),
+    }
+}
+
+/// Removes what a broker that stopped in the middle of deleting a topic has left.
+fn remove_deleted_logs(dir: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let path = entry.map_err(Error::io("list", dir))?.path();
+        let deleted = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().ends_with(DELETED_DIR_SUFFIX));
+        if deleted && path.is_dir() {
+            fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn read_all(file: &mut File) -> std::io::Result<String> {
+    let mut content = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut content)?;
+    Ok(String::from_utf8_lossy(&content).into_owned())
+}
+
+fn property<'a>(content: &'a str, name: &str) -> Option<&'a str> {
+    content
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_broker_is_refused_and_told_who_has_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataDir::open(dir.path(), 1).unwrap();
+        let error = DataDir::open(dir.path(), 1).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
+        drop(first);
+        DataDir::open(dir.path(), 1).unwrap();
+    }
+
+    #[test]
+    fn how_it_was_left_is_known_to_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = DataDir::open(dir.path(), 1).unwrap();
+        assert_eq!(first.previous_stop(), PreviousStop::Clean);
+        let id = first.cluster_id().to_owned();
+        assert_eq!(id.len(), 22);
+        drop(first);
+        let second = DataDir::open(dir.path(), 1).unwrap();
+        assert_eq!(second.previous_stop(), PreviousStop::ProcessDied);
+        assert_eq!(second.cluster_id(), id);
+        second.mark_clean(false).unwrap();
+        drop(second);
+        assert_eq!(
+            DataDir::open(dir.path(), 1).unwrap().previous_stop(),
+            PreviousStop::Clean
+        );
+
+        // Another boot: only a mark that was made after a sync still holds.
+        for (state, clean, expected) in [
+            ("synced", true, PreviousStop::Clean),
+            ("stopped", true, PreviousStop::MachineStopped),
+            ("running", false, PreviousStop::MachineStopped),
+        ] {
+            fs::write(
+                dir.path().join(LOCK),
+                format!("pid=1\nboot=other\nstate={state}\n"),
+            )
+            .unwrap();
+            let mark = dir.path().join(CLEAN_SHUTDOWN);
+            if clean {
+                fs::write(mark, "{}").unwrap();
+            } else {
+                remove_if_present(&mark).unwrap();
+            }
+            assert_eq!(
+                DataDir::open(dir.path(), 1).unwrap().previous_stop(),
+                expected,
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_directory_of_a_newer_version_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(META), "version=2\ncluster.id=x\n").unwrap();
+        let error = DataDir::open(dir.path(), 1).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::NewerFormat {
+                    found: 2,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn half_deleted_logs_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let half = dir.path().join("t-0.0123-delete");
+        fs::create_dir_all(half.join("x")).unwrap();
+        DataDir::open(dir.path(), 1).unwrap();
+        assert!(!half.exists());
+    }
+}

@@ -1,0 +1,98 @@
+//! Files of fixed-size entries, made when the first is appended: what all of Kafka's indexes are.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use crate::error::Error;
+use crate::mmap::{MappedAppender, MappedReader};
+
+/// Appends entries of `N` bytes.
+#[derive(Debug)]
+pub(crate) struct EntryWriter<const N: usize> {
+    path: PathBuf,
+    /// `segment.index.bytes`, rounded down to whole entries.
+    capacity: usize,
+    file: Option<MappedAppender>,
+    reader: EntryReader<N>,
+}
+
+/// Reads the entries that have been appended.
+#[derive(Debug, Clone)]
+pub(crate) struct EntryReader<const N: usize>(Arc<OnceLock<MappedReader>>);
+
+impl<const N: usize> EntryWriter<N> {
+    /// For a file that may or may not exist, of which the first `valid` entries are good.
+    pub(crate) fn open(path: PathBuf, max_bytes: usize, valid: usize) -> Result<Self, Error> {
+        let capacity = (max_bytes - max_bytes % N).max(N);
+        let reader = EntryReader(Arc::new(OnceLock::new()));
+        let mut writer = Self {
+            path,
+            capacity,
+            file: None,
+            reader,
+        };
+        if valid > 0 {
+            writer.create(valid)?;
+        } else if writer.path.exists() {
+            std::fs::remove_file(&writer.path).map_err(Error::io("remove", &writer.path))?;
+        }
+        Ok(writer)
+    }
+
+    fn create(&mut self, valid: usize) -> Result<&mut MappedAppender, Error> {
+        let file = MappedAppender::open(self.path.clone(), self.capacity, valid * N)
+            .map_err(Error::io("open", &self.path))?;
+        // A reader is set once: the file is created once.
+        let _ = self.reader.0.set(file.reader());
+        Ok(self.file.insert(file))
+    }
+
+    /// Whether another entry fits.
+    pub(crate) fn is_full(&self) -> bool {
+        self.file
+            .as_ref()
+            .is_some_and(|file| file.len() + N > self.capacity)
+    }
+
+    pub(crate) fn append(&mut self, entry: [u8; N]) -> Result<(), Error> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.create(0)?,
+        };
+        file.append(&[&entry])
+            .map_err(Error::io("append to", &self.path))?;
+        Ok(())
+    }
+
+    pub(crate) fn trim(&mut self) -> Result<(), Error> {
+        match &mut self.file {
+            Some(file) => file.trim().map_err(Error::io("trim", &self.path)),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn reader(&self) -> EntryReader<N> {
+        self.reader.clone()
+    }
+}
+
+impl<const N: usize> EntryReader<N> {
+    /// Maps the file of a sealed segment; one that does not exist has no entries.
+    pub(crate) fn open(path: &std::path::Path) -> Result<Self, Error> {
+        let cell = OnceLock::new();
+        match MappedReader::open(path) {
+            Ok(reader) => {
+                let _ = cell.set(reader);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(Error::io("open", path)(error)),
+        }
+        Ok(Self(Arc::new(cell)))
+    }
+
+    pub(crate) fn entries(&self) -> &[[u8; N]] {
+        self.0
+            .get()
+            .map_or(&[], |reader| reader.bytes().as_chunks::<N>().0)
+    }
+}

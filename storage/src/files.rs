@@ -1,0 +1,61 @@
+//! Names of the files in a partition's directory, and small files written whole.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+pub(crate) const LOG: &str = "log";
+pub(crate) const OFFSET_INDEX: &str = "index";
+pub(crate) const TIME_INDEX: &str = "timeindex";
+pub(crate) const PRODUCER_SNAPSHOT: &str = "snapshot";
+/// What a deleted partition's directory ends in until its files are gone.
+pub(crate) const DELETED_DIR_SUFFIX: &str = "-delete";
+
+/// `00000000000000000042.log` and the like.
+pub(crate) fn segment_file(dir: &Path, base_offset: i64, extension: &str) -> PathBuf {
+    dir.join(format!("{base_offset:020}.{extension}"))
+}
+
+/// The offsets in the names of the files with this extension, ascending.
+pub(crate) fn offsets_of(dir: &Path, extension: &str) -> Result<Vec<i64>, Error> {
+    let mut offsets = Vec::new();
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let path = entry.map_err(Error::io("list", dir))?.path();
+        if path.extension().is_some_and(|found| found == extension)
+            && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
+            && stem.len() == 20
+            && let Ok(offset) = stem.parse()
+        {
+            offsets.push(offset);
+        }
+    }
+    offsets.sort_unstable();
+    Ok(offsets)
+}
+
+/// Replaces a file so that a crash leaves either the old content or the new.
+pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
+    file.write_all(content).map_err(Error::io("write", &temporary))?;
+    fs::rename(&temporary, path).map_err(Error::io("replace", path))
+}
+
+/// Removes a file; it is no error if there is none.
+pub(crate) fn remove_if_present(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a file whole; `None` if there is none.
+pub(crate) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}

@@ -1,0 +1,443 @@
+//! A partition's log: the writer's side (Kafka's `UnifiedLog` and `LocalLog`, of one node).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use brooklet_protocol::records::validate::ValidBatch;
+use brooklet_protocol::records::{BatchHeader, ControlRecord, RecordBatch};
+use bytes::{Bytes, BytesMut};
+use uuid::Uuid;
+
+use crate::error::{AppendError, Error};
+use crate::files::{DELETED_DIR_SUFFIX, LOG, offsets_of, write_atomically};
+use crate::producer_snapshot;
+use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager};
+use crate::recovery::{RecoveredSegment, Trust, recover};
+use crate::segment::{ActiveSegment, Segment};
+use crate::view::LogView;
+
+/// Leader epoch of every batch: nothing here is ever truncated to another leader's log, so it need not rise.
+const LEADER_EPOCH: i32 = 0;
+
+/// The topic configs that a log follows. Units as Kafka's names say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// `segment.bytes`: the most a segment holds.
+    pub segment_bytes: usize,
+    /// `segment.ms`: a segment ends when a batch comes that is this much later than its first, in milliseconds.
+    pub segment_ms: i64,
+    /// `segment.index.bytes`: the most an index holds; a full one ends the segment.
+    pub segment_index_bytes: usize,
+    /// `index.interval.bytes`: bytes of batches between two index entries.
+    pub index_interval_bytes: usize,
+}
+
+impl Default for LogConfig {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            segment_bytes: 1 << 30,
+            segment_ms: 7 * 24 * 3_600_000,
+            segment_index_bytes: 10 << 20,
+            index_interval_bytes: 4096,
+        }
+    }
+}
+
+/// Which partition a log is, for its directory's name and metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogId {
+    /// The topic's name.
+    pub topic: String,
+    /// The topic's id (KIP-516).
+    pub topic_id: Uuid,
+    /// The partition.
+    pub partition: i32,
+}
+
+impl LogId {
+    /// The name of the partition's directory, as Kafka forms it.
+    pub fn dir_name(&self) -> String {
+        format!("{}-{}", self.topic, self.partition)
+    }
+}
+
+/// On whose behalf a batch is appended: coordinators' batches have producer ids but no sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppendOrigin {
+    /// A producer, in or out of process.
+    Client,
+    /// The group or transaction coordinator.
+    Coordinator,
+}
+
+/// Where a batch stands now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// Offset of its last record.
+    pub last_offset: i64,
+    /// Whether it stood there already: the producer sent it again.
+    pub duplicate: bool,
+}
+
+/// The one writer of a partition's log. Whoever shares it puts it behind a lock; nothing here waits on anything
+/// but the file system.
+#[derive(Debug)]
+pub struct PartitionLog {
+    id: LogId,
+    dir: Arc<Path>,
+    view: Arc<LogView>,
+    active: Option<ActiveSegment>,
+    producers: ProducerStateManager,
+    /// Up to where the newest snapshot covers the producers' state.
+    snapshot_offset: i64,
+    deleted: bool,
+}
+
+impl PartitionLog {
+    /// Opens the log of a partition in the data directory `parent`. One that has never been appended to has no
+    /// directory, and gets none before it is.
+    ///
+    /// `log_start_offset` is where reading may begin, as last checkpointed. `machine_stopped` says that the machine
+    /// itself may have gone down since the log was last closed, so that nothing but what checks out is believed.
+    pub fn open(
+        parent: &Path,
+        id: LogId,
+        config: &LogConfig,
+        log_start_offset: i64,
+        machine_stopped: bool,
+    ) -> Result<Self, Error> {
+        let dir: Arc<Path> = parent.join(id.dir_name()).into();
+        if !dir.exists() {
+            let view = Arc::new(LogView::new(Vec::new(), log_start_offset, log_start_offset));
+            return Ok(Self {
+                id,
+                dir,
+                view,
+                active: None,
+                producers: ProducerStateManager::default(),
+                snapshot_offset: log_start_offset,
+                deleted: false,
+            });
+        }
+        let trust = if machine_stopped {
+            Trust::Nothing
+        } else {
+            Trust::Indexes
+        };
+        let (mut segments, active, next_offset) = open_segments(&dir, config, trust, log_start_offset)?;
+        if let Some(active) = &active {
+            segments.push(Arc::clone(active.shared()));
+        }
+        let first = segments
+            .first()
+            .map_or(next_offset, |segment| segment.base_offset());
+        let log_start_offset = log_start_offset.max(first).min(next_offset);
+        let view = Arc::new(LogView::new(segments, log_start_offset, next_offset));
+        let (snapshot_offset, producers) = producer_snapshot::read_newest(&dir, next_offset)?
+            .unwrap_or((first, ProducerStateManager::default()));
+        let mut log = Self {
+            id,
+            dir,
+            view,
+            active,
+            producers,
+            snapshot_offset,
+            deleted: false,
+        };
+        log.replay_producers()?;
+        log.publish_end(next_offset);
+        Ok(log)
+    }
+
+    /// The side that readers share.
+    pub fn view(&self) -> &Arc<LogView> {
+        &self.view
+    }
+
+    /// Appends a batch at the end of the log, unless its producer sent it before. A segment that is full, or too
+    /// old for the batch, is ended first.
+    ///
+    /// After an error the log is as it was. After success the batch survives the death of this process.
+    pub fn append(
+        &mut self,
+        batch: &ValidBatch,
+        origin: AppendOrigin,
+        config: &LogConfig,
+    ) -> Result<Appended, AppendError> {
+        if self.deleted {
+            return Err(AppendError::Deleted);
+        }
+        if batch.header.size() > config.segment_bytes {
+            return Err(AppendError::LargerThanSegment {
+                size: batch.header.size(),
+                max: config.segment_bytes,
+            });
+        }
+        let control = control_record(batch);
+        if let Some(ControlRecord::EndTransaction(marker)) = control {
+            self.producers.check_marker(&batch.header, marker)?;
+        }
+        if let Admission::Duplicate {
+            base_offset,
+            last_offset,
+        } = self.producers.check(&batch.header, origin)?
+        {
+            return Ok(Appended {
+                base_offset,
+                last_offset,
+                duplicate: true,
+            });
+        }
+        let header = BatchHeader {
+            base_offset: self.view.next_offset(),
+            partition_leader_epoch: LEADER_EPOCH,
+            ..batch.header
+        };
+        self.segment_for(&header, config)?
+            .append(&header, &batch.payload, config)?;
+        self.producers.apply(&header, control);
+        self.publish_end(header.next_offset());
+        Ok(Appended {
+            base_offset: header.base_offset,
+            last_offset: header.last_offset(),
+            duplicate: false,
+        })
+    }
+
+    /// Moves the log's start to `offset`, which must not lie beyond its end, and removes the segments that lie
+    /// wholly below it. Moving it back is not possible and does nothing.
+    pub fn advance_start(&mut self, offset: i64) -> Result<(), Error> {
+        if offset <= self.view.log_start_offset() {
+            return Ok(());
+        }
+        self.view.publish_start(offset.min(self.view.next_offset()));
+        let segments = self.view.segments();
+        let kept = segments
+            .windows(2)
+            .take_while(|pair| pair[1].base_offset() <= offset)
+            .count();
+        if kept > 0 {
+            self.view.publish_segments(segments[kept..].to_vec());
+            for segment in &segments[..kept] {
+                segment.remove()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is known of each producer that has written here, by producer id.
+    pub fn producers(&self) -> Vec<(i64, ProducerStateEntry)> {
+        self.producers
+            .entries()
+            .map(|(id, entry)| (id, entry.clone()))
+            .collect()
+    }
+
+    /// Forgets producers that have not written since `before`, in milliseconds since 1970.
+    pub fn expire_producers(&mut self, before: i64) {
+        self.producers.expire(before);
+    }
+
+    /// Ends the files as a clean stop leaves them: exact lengths, whole indexes, producer state on disk. The log may
+    /// be appended to afterwards.
+    pub fn close(&mut self) -> Result<(), Error> {
+        if self.deleted {
+            return Ok(());
+        }
+        if let Some(active) = &mut self.active {
+            active.seal()?;
+        }
+        self.snapshot_producers()
+    }
+
+    /// Takes the partition away: its directory is renamed at once, so that the name is free, and the returned path is
+    /// what remains to be removed, if anything. Readers finish with what they have.
+    pub fn delete(&mut self) -> Result<Option<PathBuf>, Error> {
+        self.deleted = true;
+        self.active = None;
+        if !self.dir.exists() {
+            return Ok(None);
+        }
+        let name = format!(
+            "{}.{}{DELETED_DIR_SUFFIX}",
+            self.id.dir_name(),
+            Uuid::new_v4().simple()
+        );
+        let renamed = self.dir.with_file_name(name);
+        fs::rename(&self.dir, &renamed).map_err(Error::io("rename", &self.dir))?;
+        Ok(Some(renamed))
+    }
+
+    /// The segment to append this batch to.
+    fn segment_for(&mut self, header: &BatchHeader, config: &LogConfig) -> Result<&mut ActiveSegment, Error> {
+        if self
+            .active
+            .as_ref()
+            .is_some_and(|active| active.must_roll_for(header, config))
+        {
+            self.roll()?;
+        }
+        match self.active {
+            Some(ref mut active) => Ok(active),
+            None => {
+                let active = self.create_segment(header.base_offset, config)?;
+                Ok(self.active.insert(active))
+            }
+        }
+    }
+
+    fn roll(&mut self) -> Result<(), Error> {
+        if let Some(active) = &mut self.active {
+            active.seal()?;
+        }
+        self.snapshot_producers()?;
+        self.active = None;
+        Ok(())
+    }
+
+    fn create_segment(&self, base_offset: i64, config: &LogConfig) -> Result<ActiveSegment, Error> {
+        if !self.dir.exists() {
+            fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
+            write_partition_metadata(&self.dir, self.id.topic_id)?;
+        }
+        let active = ActiveSegment::open(
+            &self.dir,
+            base_offset,
+            config,
+            &RecoveredSegment::empty(base_offset),
+        )?;
+        let mut segments = self.view.segments().to_vec();
+        segments.push(Arc::clone(active.shared()));
+        self.view.publish_segments(segments);
+        Ok(active)
+    }
+
+    fn snapshot_producers(&mut self) -> Result<(), Error> {
+        let next_offset = self.view.next_offset();
+        if next_offset > self.snapshot_offset {
+            producer_snapshot::write(&self.dir, next_offset, &self.producers)?;
+            self.snapshot_offset = next_offset;
+        }
+        Ok(())
+    }
+
+    /// Applies the batches that follow the snapshot.
+    fn replay_producers(&mut self) -> Result<(), Error> {
+        let segments = self.view.segments();
+        let first = segments.partition_point(|segment| segment.base_offset() <= self.snapshot_offset);
+        for segment in &segments[first.saturating_sub(1)..] {
+            let files = segment.files()?;
+            let mut next = files.batch_at_or_after(segment, self.snapshot_offset);
+            while let Some((position, header)) = next {
+                let control = match header.attributes.is_control() {
+                    true => files.batch_at(position).as_ref().and_then(ControlRecord::of),
+                    false => None,
+                };
+                self.producers.apply(&header, control);
+                let position = position + header.size();
+                next = files.header_at(position).map(|header| (position, header));
+            }
+        }
+        Ok(())
+    }
+
+    fn publish_end(&self, next_offset: i64) {
+        let stable = self.producers.first_unstable_offset().unwrap_or(next_offset);
+        self.view.publish_end(next_offset, stable);
+    }
+}
+
+/// What a partition's directory holds: the sealed segments, the active one unless it is empty, the next offset.
+type OpenedSegments = (Vec<Arc<Segment>>, Option<ActiveSegment>, i64);
+
+fn open_segments(
+    dir: &Arc<Path>,
+    config: &LogConfig,
+    trust: Trust,
+    log_start_offset: i64,
+) -> Result<OpenedSegments, Error> {
+    let mut offsets = offsets_of(dir, LOG)?;
+    let Some(last) = offsets.pop() else {
+        return Ok((Vec::new(), None, log_start_offset));
+    };
+    let mut sealed = Vec::with_capacity(offsets.len() + 1);
+    for base_offset in offsets {
+        if trust == Trust::Nothing {
+            let recovered = recover(dir, base_offset, trust, config.index_interval_bytes)?;
+            if recovered.torn {
+                return cut_at(dir, config, sealed, base_offset, &recovered);
+            }
+        }
+        sealed.push(Arc::new(Segment::sealed(Arc::clone(dir), base_offset)));
+    }
+    let recovered = recover(dir, last, trust, config.index_interval_bytes)?;
+    if recovered.torn {
+        tracing::info!(dir = %dir.display(), next_offset = recovered.next_offset, "an unfinished batch is dropped");
+    }
+    if recovered.valid_bytes == 0 {
+        // It is created anew with the first batch, with the room that the topic's configs then say.
+        return Ok((sealed, None, last));
+    }
+    let active = ActiveSegment::open(dir, last, config, &recovered)?;
+    Ok((sealed, Some(active), recovered.next_offset))
+}
+
+/// Ends the log inside a segment that was damaged when the machine went down: what follows could not be told apart
+/// from records that were never acknowledged, and a log has no holes.
+fn cut_at(
+    dir: &Arc<Path>,
+    config: &LogConfig,
+    sealed: Vec<Arc<Segment>>,
+    base_offset: i64,
+    recovered: &RecoveredSegment,
+) -> Result<OpenedSegments, Error> {
+    tracing::error!(
+        dir = %dir.display(), next_offset = recovered.next_offset,
+        "a segment is damaged; the log ends before the damage and later segments are removed"
+    );
+    for later in offsets_of(dir, LOG)?
+        .into_iter()
+        .filter(|offset| *offset > base_offset)
+    {
+        Segment::sealed(Arc::clone(dir), later).remove()?;
+    }
+    let active = ActiveSegment::open(dir, base_offset, config, recovered)?;
+    Ok((sealed, Some(active), recovered.next_offset))
+}
+
+fn control_record(batch: &ValidBatch) -> Option<ControlRecord> {
+    if !batch.header.attributes.is_control() {
+        return None;
+    }
+    let mut bytes = BytesMut::from(&batch.header.encode()[..]);
+    bytes.extend_from_slice(&batch.payload);
+    let bytes: Bytes = bytes.freeze();
+    ControlRecord::of(&RecordBatch::parse(&bytes).ok()?)
+}
+
+/// `partition.metadata`, from which Kafka knows a directory's topic id (KIP-516).
+fn write_partition_metadata(dir: &Path, topic_id: Uuid) -> Result<(), Error> {
+    let content = format!("version: 0\ntopic_id: {}", kafka_uuid(topic_id));
+    write_atomically(&dir.join("partition.metadata"), content.as_bytes())
+}
+
+/// A UUID as Kafka writes it: URL-safe base64 without padding.
+pub(crate) fn kafka_uuid(id: Uuid) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut out = String::with_capacity(22);
+    let bits = id.as_u128();
+    for digit in 0..22 {
+        // 22 digits of six bits hold 132; the last four are padding.
+        let shifted = if digit < 21 {
+            bits >> (122 - 6 * digit)
+        } else {
+            bits << 4
+        };
+        out.push(char::from(ALPHABET[(shifted & 63) as usize]));
+    }
+    out
+}

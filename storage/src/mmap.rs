@@ -1,0 +1,331 @@
+//! Append-only files, mapped into memory once over their whole capacity. The only module with `unsafe` code.
+//!
+//! # How it stays sound
+//!
+//! A file has one [`MappedAppender`], which is not `Clone`, and any number of [`MappedReader`]s. Bytes below
+//! `published` never change again and are never taken away; bytes at or above it are touched by the appender
+//! alone, through raw pointers. `published` only grows, stored with `Release` after the bytes, loaded with
+//! `Acquire` before them. So a `&[u8]` of published bytes is never written under, and no reference to
+//! unpublished bytes exists.
+//!
+//! The mapping may be longer than the file. Beyond the file's end an access is a SIGBUS, so the appender grows
+//! the file by `fallocate` before it writes: a full disk is then an error code, not a signal. The file is never
+//! made shorter than `published` while it is mapped. Another process that truncates it breaks this; the lock on
+//! the data directory keeps a second broker out, and files of a running broker are its own.
+
+#![allow(unsafe_code)]
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
+
+use bytes::Bytes;
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::FallocateFlags;
+
+/// Files grow by their own length, within these bounds, in bytes.
+const GROWTH: Range<usize> = 4096..1 << 20;
+const PAGE: usize = 4096;
+
+struct Mapping {
+    map: MmapRaw,
+    published: AtomicUsize,
+}
+
+impl Mapping {
+    fn published(&self) -> &[u8] {
+        let len = self.published.load(Ordering::Acquire);
+        // SAFETY: `len` bytes from the start are mapped (`published` never exceeds the mapping), lie within the
+        // file (see `MappedAppender::append`), were written before `published` was stored with Release, and are
+        // never written again. The mapping lives as long as `self`.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr(), len) }
+    }
+}
+
+/// Reads the published bytes of a file. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct MappedReader(Arc<Mapping>);
+
+impl std::fmt::Debug for MappedReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MappedReader")
+            .field("published", &self.len())
+            .finish()
+    }
+}
+
+impl MappedReader {
+    /// Maps a file that nobody will append to again.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        Ok(Self(Arc::new(Mapping {
+            map: map(&file, len)?,
+            published: AtomicUsize::new(len),
+        })))
+    }
+
+    /// The published bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.published()
+    }
+
+    /// How many bytes are published.
+    pub(crate) fn len(&self) -> usize {
+        self.0.published.load(Ordering::Acquire)
+    }
+
+    /// A part of the published bytes, which keeps the mapping alive for as long as it lives.
+    ///
+    /// # Panics
+    ///
+    /// If `range` goes beyond what is published.
+    pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
+        assert!(
+            range.start <= range.end && range.end <= self.len(),
+            "slice {range:?} beyond {}",
+            self.len()
+        );
+        Bytes::from_owner(View {
+            mapping: Arc::clone(&self.0),
+            range,
+        })
+    }
+}
+
+struct View {
+    mapping: Arc<Mapping>,
+    range: Range<usize>,
+}
+
+impl AsRef<[u8]> for View {
+    fn as_ref(&self) -> &[u8] {
+        &self.mapping.published()[self.range.clone()]
+    }
+}
+
+/// The one writer of a file. It holds no descriptor: growing a file is rare, and opens it anew.
+pub(crate) struct MappedAppender {
+    mapping: Arc<Mapping>,
+    path: PathBuf,
+    /// The file's length: bytes that may be written without a signal.
+    reserved: usize,
+}
+
+impl std::fmt::Debug for MappedAppender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MappedAppender")
+            .field("path", &self.path)
+            .field("published", &self.len())
+            .field("reserved", &self.reserved)
+            .finish()
+    }
+}
+
+impl MappedAppender {
+    /// Opens or creates the file, cuts it to `valid` bytes, and maps `capacity` bytes from its start.
+    pub(crate) fn open(path: PathBuf, capacity: usize, valid: usize) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)?;
+        file.set_len(valid as u64)?;
+        let map = map(&file, capacity.max(valid))?;
+        let mapping = Arc::new(Mapping {
+            map,
+            published: AtomicUsize::new(valid),
+        });
+        Ok(Self {
+            mapping,
+            path,
+            reserved: valid,
+        })
+    }
+
+    /// A reader of what has been and will be published.
+    pub(crate) fn reader(&self) -> MappedReader {
+        MappedReader(Arc::clone(&self.mapping))
+    }
+
+    /// How many bytes are published.
+    pub(crate) fn len(&self) -> usize {
+        self.mapping.published.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes the file can ever hold.
+    pub(crate) fn capacity(&self) -> usize {
+        self.mapping.map.len()
+    }
+
+    /// Makes room for `more` bytes behind those published. After an error nothing has changed.
+    pub(crate) fn reserve(&mut self, more: usize) -> io::Result<()> {
+        let needed = self.len() + more;
+        if needed <= self.reserved {
+            return Ok(());
+        }
+        if needed > self.capacity() {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "beyond the file's capacity",
+            ));
+        }
+        let step = self.reserved.clamp(GROWTH.start, GROWTH.end);
+        let generous = (self.reserved + step)
+            .max(needed)
+            .next_multiple_of(PAGE)
+            .min(self.capacity());
+        let file = OpenOptions::new().write(true).open(&self.path)?;
+        let reserved = match grow(&file, self.reserved, generous) {
+            Ok(()) => generous,
+            // The last bit of room may still do for this one.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull && generous > needed => {
+                grow(&file, self.reserved, needed)?;
+                needed
+            }
+            Err(error) => return Err(error),
+        };
+        self.reserved = reserved;
+        Ok(())
+    }
+
+    /// Writes `parts` one behind the other and publishes them together. Returns the position of the first.
+    pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<usize> {
+        let total = parts.iter().map(|part| part.len()).sum();
+        self.reserve(total)?;
+        let start = self.len();
+        let mut at = start;
+        for part in parts {
+            // SAFETY: `at + part.len() <= start + total <= reserved <= mapping length`, so the target is mapped
+            // and within the file. It lies at or above `published`, where no reference points (see the module),
+            // and `&mut self` of the only appender makes this the only writer. `part` cannot overlap it, being
+            // a reference.
+            unsafe {
+                ptr::copy_nonoverlapping(part.as_ptr(), self.mapping.map.as_mut_ptr().add(at), part.len());
+            };
+            at += part.len();
+        }
+        self.mapping.published.store(at, Ordering::Release);
+        // What the caller writes next to another file (an index entry for these bytes) must not come before them
+        // in the program: recovery after a killed process believes the order in which it stored.
+        compiler_fence(Ordering::SeqCst);
+        Ok(start)
+    }
+
+    /// Gives back the room behind the published bytes: the file then holds those and no more.
+    pub(crate) fn trim(&mut self) -> io::Result<()> {
+        if self.reserved > self.len() {
+            OpenOptions::new()
+                .write(true)
+                .open(&self.path)?
+                .set_len(self.len() as u64)?;
+            self.reserved = self.len();
+        }
+        Ok(())
+    }
+}
+
+fn map(file: &File, len: usize) -> io::Result<MmapRaw> {
+    // A mapping of no bytes is an error to the system; one page beyond an empty file is never touched.
+    MmapOptions::new().len(len.max(PAGE)).map_raw(file)
+}
+
+/// Extends the file from `from` to `to` bytes with real blocks.
+fn grow(file: &File, from: usize, to: usize) -> io::Result<()> {
+    let (offset, len) = (from as u64, (to - from) as u64);
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len) {
+        Ok(()) => Ok(()),
+        // File systems without fallocate get their blocks by being written to.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => write_zeros(file, offset, len),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn write_zeros(file: &File, mut offset: u64, mut len: u64) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let zeros = [0; PAGE];
+    while len > 0 {
+        let step = len.min(PAGE as u64);
+        file.write_all_at(&zeros[..step as usize], offset)?;
+        offset += step;
+        len -= step;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path() -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        (dir, path)
+    }
+
+    #[test]
+    fn what_is_appended_is_read_and_is_in_the_file() {
+        let (_dir, path) = path();
+        let mut file = MappedAppender::open(path.clone(), 1 << 20, 0).unwrap();
+        let reader = file.reader();
+        assert_eq!(reader.bytes(), b"");
+        assert_eq!(file.append(&[b"one", b"", b"two"]).unwrap(), 0);
+        let early = reader.slice(1..5);
+        assert_eq!(file.append(&[&[7; 100_000]]).unwrap(), 6);
+        assert_eq!(&early[..], b"netw");
+        assert_eq!(reader.len(), 100_006);
+        assert!(std::fs::metadata(&path).unwrap().len() >= 100_006);
+        file.trim().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), reader.bytes());
+        assert_eq!(file.append(&[b"more"]).unwrap(), 100_006);
+        assert_eq!(&reader.bytes()[100_006..], b"more");
+    }
+
+    #[test]
+    fn reopening_drops_what_is_not_valid() {
+        let (_dir, path) = path();
+        let mut file = MappedAppender::open(path.clone(), 1 << 20, 0).unwrap();
+        file.append(&[b"good and bad"]).unwrap();
+        drop(file);
+        let mut file = MappedAppender::open(path.clone(), 1 << 20, 4).unwrap();
+        file.append(&[b"ly"]).unwrap();
+        assert_eq!(file.reader().bytes(), b"goodly");
+        file.trim().unwrap();
+        assert_eq!(MappedReader::open(&path).unwrap().bytes(), b"goodly");
+    }
+
+    #[test]
+    fn beyond_the_capacity_is_an_error_that_changes_nothing() {
+        let (_dir, path) = path();
+        let mut file = MappedAppender::open(path, 8192, 0).unwrap();
+        file.append(&[&[1; 8000]]).unwrap();
+        assert!(file.append(&[&[2; 193]]).is_err());
+        assert_eq!(file.append(&[&[3; 192]]).unwrap(), 8000);
+        assert_eq!(&file.reader().bytes()[7999..8001], [1, 3]);
+    }
+
+    #[test]
+    fn a_slice_outlives_the_file_and_its_name() {
+        let (dir, path) = path();
+        let mut file = MappedAppender::open(path, 4096, 0).unwrap();
+        file.append(&[b"kept"]).unwrap();
+        let slice = file.reader().slice(0..4);
+        drop(file);
+        drop(dir);
+        assert_eq!(&slice[..], b"kept");
+    }
+
+    #[test]
+    #[should_panic(expected = "beyond")]
+    fn unpublished_bytes_cannot_be_sliced() {
+        let (_dir, path) = path();
+        let mut file = MappedAppender::open(path, 4096, 0).unwrap();
+        file.append(&[b"x"]).unwrap();
+        file.reader().slice(0..2);
+    }
+}

@@ -1,0 +1,279 @@
+//! What of a segment's files can be believed after a stop, clean or not.
+//!
+//! The active segment ends in room that was reserved and never written, and perhaps in a batch that was being
+//! written when the process died. When only the process died, the page cache kept every store it made, in order:
+//! the index entries are true, and what follows the last of them is walked and its CRCs checked. After the machine
+//! went down nothing but what was synced can be believed, and the whole segment is walked and its indexes made anew.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use brooklet_protocol::records::{BatchHeader, HEADER_LEN};
+
+use crate::error::Error;
+use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, read_if_present, segment_file};
+use crate::offset_index::{self, OffsetPosition};
+use crate::time_index::{self, TimestampOffset};
+
+/// How much of the files is taken on trust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// Index entries are true; only what follows the last is walked.
+    Indexes,
+    /// Nothing is: every batch is checked and both indexes are written anew.
+    Nothing,
+}
+
+/// What recovery found in a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecoveredSegment {
+    /// Bytes of whole, good batches at the start of the log file.
+    pub(crate) valid_bytes: usize,
+    /// The offset that follows them.
+    pub(crate) next_offset: i64,
+    /// Good entries at the start of the offset index.
+    pub(crate) offset_entries: usize,
+    /// Good entries at the start of the time index.
+    pub(crate) time_entries: usize,
+    /// Bytes of batches behind the last index entry.
+    pub(crate) bytes_since_index_entry: usize,
+    /// The greatest timestamp in the good batches.
+    pub(crate) max_timestamp: Option<TimestampOffset>,
+    /// Whether what lies behind the good batches is something else than room never written.
+    pub(crate) torn: bool,
+}
+
+impl RecoveredSegment {
+    /// A segment that does not exist yet.
+    pub(crate) fn empty(base_offset: i64) -> Self {
+        Self {
+            valid_bytes: 0,
+            next_offset: base_offset,
+            offset_entries: 0,
+            time_entries: 0,
+            bytes_since_index_entry: 0,
+            max_timestamp: None,
+            torn: false,
+        }
+    }
+}
+
+/// Finds the good part of the segment that begins at `base_offset`. With [`Trust::Nothing`] it also writes both
+/// indexes anew.
+pub(crate) fn recover(
+    dir: &Path,
+    base_offset: i64,
+    trust: Trust,
+    index_interval_bytes: usize,
+) -> Result<RecoveredSegment, Error> {
+    let path = segment_file(dir, base_offset, LOG);
+    let file = File::open(&path).map_err(Error::io("open", &path))?;
+    let file_len = file.metadata().map_err(Error::io("examine", &path))?.len();
+    let mut found = RecoveredSegment::empty(base_offset);
+    let (mut offsets, mut times) = (Vec::new(), Vec::new());
+    if trust == Trust::Indexes {
+        offsets = trusted_offsets(dir, base_offset, file_len)?;
+        times = trusted_times(dir, base_offset, &offsets)?;
+    }
+    // The last entry's own batch is walked too: its header tells the offset that follows.
+    let start = offsets
+        .last()
+        .map_or(0, |entry: &OffsetPosition| entry.position as usize);
+    found.valid_bytes = start;
+    found.max_timestamp = times.last().copied();
+    let rewrite = trust == Trust::Nothing;
+
+    let mut walk = Walk::new(file, start as u64).map_err(Error::io("read", &path))?;
+    loop {
+        match walk.next(found.next_offset).map_err(Error::io("read", &path))? {
+            Step::Batch(header) => {
+                let relative_offset = relative(base_offset, header.last_offset());
+                if found
+                    .max_timestamp
+                    .is_none_or(|max| header.max_timestamp > max.timestamp)
+                {
+                    found.max_timestamp = Some(TimestampOffset {
+                        timestamp: header.max_timestamp,
+                        relative_offset,
+                    });
+                }
+                if rewrite && found.bytes_since_index_entry > index_interval_bytes {
+                    offsets.push(OffsetPosition {
+                        relative_offset,
+                        position: found.valid_bytes as u32,
+                    });
+                    push_time(&mut times, found.max_timestamp);
+                    found.bytes_since_index_entry = 0;
+                }
+                found.bytes_since_index_entry += header.size();
+                found.valid_bytes += header.size();
+                found.next_offset = header.next_offset();
+            }
+            Step::NeverWritten => break,
+            Step::Torn => {
+                found.torn = true;
+                break;
+            }
+        }
+    }
+    if !rewrite && !offsets.is_empty() && found.valid_bytes == start {
+        // The last index entry points at no batch: then the index is not to be believed after all.
+        return recover(dir, base_offset, Trust::Nothing, index_interval_bytes);
+    }
+    if rewrite {
+        write_index(
+            dir,
+            base_offset,
+            OFFSET_INDEX,
+            offsets.iter().map(|entry| entry.encode()),
+        )?;
+        write_index(
+            dir,
+            base_offset,
+            TIME_INDEX,
+            times.iter().map(|entry| entry.encode()),
+        )?;
+    }
+    found.offset_entries = offsets.len();
+    found.time_entries = times.len();
+    Ok(found)
+}
+
+fn push_time(times: &mut Vec<TimestampOffset>, max: Option<TimestampOffset>) {
+    let Some(max) = max.filter(|max| max.timestamp >= 0) else {
+        return;
+    };
+    let newer = times
+        .last()
+        .is_none_or(|last| max.timestamp > last.timestamp && max.relative_offset > last.relative_offset);
+    if newer {
+        times.push(max);
+    }
+}
+
+fn write_index<const N: usize>(
+    dir: &Path,
+    base_offset: i64,
+    extension: &str,
+    entries: impl Iterator<Item = [u8; N]>,
+) -> Result<(), Error> {
+    let bytes: Vec<u8> = entries.flatten().collect();
+    let path = segment_file(dir, base_offset, extension);
+    if bytes.is_empty() {
+        return crate::files::remove_if_present(&path);
+    }
+    std::fs::write(&path, bytes).map_err(Error::io("write", &path))
+}
+
+/// The leading entries that ascend and point into the file. What follows them is room, or was never finished.
+fn trusted_offsets(dir: &Path, base_offset: i64, file_len: u64) -> Result<Vec<OffsetPosition>, Error> {
+    let content = read_if_present(&segment_file(dir, base_offset, OFFSET_INDEX))?.unwrap_or_default();
+    let mut good: Vec<OffsetPosition> = Vec::new();
+    for entry in content.as_chunks::<{ offset_index::ENTRY_LEN }>().0 {
+        let entry = OffsetPosition::decode(entry);
+        let ascends = match good.last() {
+            None => entry.position > 0,
+            Some(last) => entry.position > last.position && entry.relative_offset > last.relative_offset,
+        };
+        if !ascends || u64::from(entry.position) >= file_len {
+            break;
+        }
+        good.push(entry);
+    }
+    Ok(good)
+}
+
+/// The leading entries that ascend and speak of offsets that the offset index covers, so that one which was written
+/// for a batch that was not finished is not among them.
+fn trusted_times(
+    dir: &Path,
+    base_offset: i64,
+    offsets: &[OffsetPosition],
+) -> Result<Vec<TimestampOffset>, Error> {
+    let content = read_if_present(&segment_file(dir, base_offset, TIME_INDEX))?.unwrap_or_default();
+    let covered = offsets.last().map_or(0, |entry| entry.relative_offset);
+    let mut good: Vec<TimestampOffset> = Vec::new();
+    for entry in content.as_chunks::<{ time_index::ENTRY_LEN }>().0 {
+        let entry = TimestampOffset::decode(entry);
+        let ascends = good.last().is_none_or(|last| {
+            entry.timestamp > last.timestamp && entry.relative_offset > last.relative_offset
+        });
+        if !ascends || entry.relative_offset > covered || (entry.timestamp, entry.relative_offset) == (0, 0) {
+            break;
+        }
+        good.push(entry);
+    }
+    Ok(good)
+}
+
+fn relative(base_offset: i64, offset: i64) -> u32 {
+    u32::try_from(offset - base_offset).unwrap_or(u32::MAX)
+}
+
+enum Step {
+    Batch(BatchHeader),
+    /// The end of the file, or zeros: room that was reserved.
+    NeverWritten,
+    /// Something that is no batch, or not the one that must come.
+    Torn,
+}
+
+/// Reads batch after batch with plain reads: nothing is mapped until it is known to be good.
+struct Walk {
+    reader: BufReader<File>,
+    buffer: Vec<u8>,
+}
+
+impl Walk {
+    fn new(mut file: File, start: u64) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(start))?;
+        Ok(Self {
+            reader: BufReader::with_capacity(64 * 1024, file),
+            buffer: vec![0; 64 * 1024],
+        })
+    }
+
+    fn next(&mut self, expected_offset: i64) -> io::Result<Step> {
+        let mut raw = [0; HEADER_LEN];
+        if !self.fill(&mut raw)? || raw == [0; HEADER_LEN] {
+            return Ok(Step::NeverWritten);
+        }
+        let Ok(header) = BatchHeader::parse(&raw) else {
+            return Ok(Step::Torn);
+        };
+        // Compaction leaves gaps between batches, so an offset may be later than the one before it says.
+        if header.base_offset < expected_offset || header.last_offset_delta < 0 {
+            return Ok(Step::Torn);
+        }
+        let mut crc = crc32c::crc32c(&raw[21..]);
+        let mut left = header.size() - HEADER_LEN;
+        while left > 0 {
+            let step = left.min(self.buffer.len());
+            let (chunk, _) = self.buffer.split_at_mut(step);
+            if let Err(error) = self.reader.read_exact(chunk) {
+                return if error.kind() == io::ErrorKind::UnexpectedEof {
+                    Ok(Step::Torn)
+                } else {
+                    Err(error)
+                };
+            }
+            crc = crc32c::crc32c_append(crc, chunk);
+            left -= step;
+        }
+        Ok(if crc == header.crc {
+            Step::Batch(header)
+        } else {
+            Step::Torn
+        })
+    }
+
+    /// Reads a whole header; `false` if the file ends before one.
+    fn fill(&mut self, raw: &mut [u8; HEADER_LEN]) -> io::Result<bool> {
+        match self.reader.read_exact(raw) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

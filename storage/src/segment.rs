@@ -1,0 +1,305 @@
+//! A segment: a run of batches in one file, with its offset and time index (Kafka's `LogSegment`).
+//!
+//! [`Segment`] is what readers share. The last segment of a log also has an [`ActiveSegment`], the writer.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use brooklet_protocol::records::{BatchHeader, HEADER_LEN, NO_TIMESTAMP, RecordBatch};
+use bytes::Bytes;
+
+use crate::error::Error;
+use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, remove_if_present, segment_file};
+use crate::log::LogConfig;
+use crate::mmap::{MappedAppender, MappedReader};
+use crate::offset_index::{OffsetIndex, OffsetIndexWriter};
+use crate::recovery::RecoveredSegment;
+use crate::time_index::{TimeIndex, TimeIndexWriter, TimestampOffset};
+
+/// A segment as readers see it. Its files are mapped when it is first read.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    dir: Arc<Path>,
+    base_offset: i64,
+    mapped: ArcSwapOption<SegmentFiles>,
+}
+
+/// The mapped files of a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentFiles {
+    log: MappedReader,
+    offsets: OffsetIndex,
+    times: TimeIndex,
+}
+
+impl Segment {
+    /// A segment that nobody appends to. Nothing is opened yet.
+    pub(crate) fn sealed(dir: Arc<Path>, base_offset: i64) -> Self {
+        Self {
+            dir,
+            base_offset,
+            mapped: ArcSwapOption::empty(),
+        }
+    }
+
+    pub(crate) fn base_offset(&self) -> i64 {
+        self.base_offset
+    }
+
+    pub(crate) fn files(&self) -> Result<Arc<SegmentFiles>, Error> {
+        if let Some(files) = self.mapped.load_full() {
+            return Ok(files);
+        }
+        let path = |extension| segment_file(&self.dir, self.base_offset, extension);
+        let log = path(LOG);
+        let files = Arc::new(SegmentFiles {
+            log: MappedReader::open(&log).map_err(Error::io("open", &log))?,
+            offsets: OffsetIndex::open(&path(OFFSET_INDEX))?,
+            times: TimeIndex::open(&path(TIME_INDEX))?,
+        });
+        // Two readers may both get here; either mapping is as good.
+        self.mapped.store(Some(Arc::clone(&files)));
+        Ok(files)
+    }
+
+    /// Bytes of the log file, in memory or on disk.
+    pub(crate) fn size(&self) -> u64 {
+        match self.mapped.load().as_ref() {
+            Some(files) => files.log.len() as u64,
+            None => {
+                std::fs::metadata(segment_file(&self.dir, self.base_offset, LOG)).map_or(0, |meta| meta.len())
+            }
+        }
+    }
+
+    /// Unlinks the files. Readers that have them mapped keep them until they are done.
+    pub(crate) fn remove(&self) -> Result<(), Error> {
+        for extension in [LOG, OFFSET_INDEX, TIME_INDEX] {
+            remove_if_present(&segment_file(&self.dir, self.base_offset, extension))?;
+        }
+        Ok(())
+    }
+
+    /// An offset relative to this segment's base, clamped to what an index entry can hold.
+    pub(crate) fn relative(&self, offset: i64) -> u32 {
+        u32::try_from(offset.saturating_sub(self.base_offset).max(0)).unwrap_or(u32::MAX)
+    }
+}
+
+impl SegmentFiles {
+    /// The header of the batch at `position`, or `None` at the end of what is published.
+    pub(crate) fn header_at(&self, position: usize) -> Option<BatchHeader> {
+        let bytes = self.log.bytes();
+        let header = BatchHeader::parse(bytes.get(position..)?).ok()?;
+        (header.size() <= bytes.len() - position).then_some(header)
+    }
+
+    /// The batch at `position`.
+    pub(crate) fn batch_at(&self, position: usize) -> Option<RecordBatch> {
+        let header = self.header_at(position)?;
+        RecordBatch::parse(&self.log.slice(position..position + header.size())).ok()
+    }
+
+    pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
+        self.log.slice(range)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.log.len()
+    }
+
+    /// Position and header of the first batch that ends at or after `relative_offset`.
+    pub(crate) fn batch_at_or_after(&self, segment: &Segment, offset: i64) -> Option<(usize, BatchHeader)> {
+        let mut position = self.offsets.position_at_or_before(segment.relative(offset)) as usize;
+        loop {
+            let header = self.header_at(position)?;
+            if header.last_offset() >= offset {
+                return Some((position, header));
+            }
+            position += header.size();
+        }
+    }
+
+    /// Where a read that starts at batch `start` must end: behind the last whole batch that lies below `upto` and
+    /// within `max_bytes`. `start` itself if not even one does.
+    pub(crate) fn end_of_read(&self, segment: &Segment, start: usize, upto: i64, max_bytes: usize) -> usize {
+        let limit = start.saturating_add(max_bytes).min(self.len());
+        let near = self.offsets.position_within(limit as u32, segment.relative(upto)) as usize;
+        let mut end = near.max(start);
+        while let Some(header) = self.header_at(end) {
+            if end + header.size() > limit || header.base_offset >= upto {
+                break;
+            }
+            end += header.size();
+        }
+        end
+    }
+
+    /// The greatest timestamp in the segment with the offset that holds it, walking what the index does not cover.
+    pub(crate) fn max_timestamp(&self, segment: &Segment) -> TimestampOffset {
+        let mut max = self.times.last().unwrap_or(NO_TIMESTAMP_YET);
+        let mut position = self.offsets.position_at_or_before(max.relative_offset) as usize;
+        while let Some(header) = self.header_at(position) {
+            if header.max_timestamp > max.timestamp {
+                max = TimestampOffset {
+                    timestamp: header.max_timestamp,
+                    relative_offset: segment.relative(header.last_offset()),
+                };
+            }
+            position += header.size();
+        }
+        max
+    }
+
+    /// The first batch from `from` on that holds a timestamp of at least `timestamp`.
+    pub(crate) fn batch_at_timestamp(
+        &self,
+        segment: &Segment,
+        timestamp: i64,
+        from: i64,
+    ) -> Option<RecordBatch> {
+        let known = self
+            .times
+            .last_before(timestamp)
+            .map_or(0, |entry| entry.relative_offset);
+        let relative = known.max(segment.relative(from));
+        let mut position = self.offsets.position_at_or_before(relative) as usize;
+        loop {
+            let header = self.header_at(position)?;
+            if header.max_timestamp >= timestamp && header.last_offset() >= from {
+                return self.batch_at(position);
+            }
+            position += header.size();
+        }
+    }
+}
+
+const NO_TIMESTAMP_YET: TimestampOffset = TimestampOffset {
+    timestamp: NO_TIMESTAMP,
+    relative_offset: 0,
+};
+
+/// The writer of the last segment.
+#[derive(Debug)]
+pub(crate) struct ActiveSegment {
+    shared: Arc<Segment>,
+    path: PathBuf,
+    log: MappedAppender,
+    offsets: OffsetIndexWriter,
+    times: TimeIndexWriter,
+    bytes_since_index_entry: usize,
+    max_timestamp: TimestampOffset,
+    /// Greatest timestamp of the first batch: `segment.ms` counts from it.
+    first_timestamp: Option<i64>,
+}
+
+impl ActiveSegment {
+    /// Creates the segment that begins at `base_offset`, or opens it as recovery left it.
+    pub(crate) fn open(
+        dir: &Arc<Path>,
+        base_offset: i64,
+        config: &LogConfig,
+        recovered: &RecoveredSegment,
+    ) -> Result<Self, Error> {
+        let path = segment_file(dir, base_offset, LOG);
+        let log = MappedAppender::open(path.clone(), config.segment_bytes, recovered.valid_bytes)
+            .map_err(Error::io("open", &path))?;
+        let max_bytes = config.segment_index_bytes;
+        let index = segment_file(dir, base_offset, OFFSET_INDEX);
+        let offsets = OffsetIndexWriter::open(index, max_bytes, recovered.offset_entries)?;
+        let time_index = segment_file(dir, base_offset, TIME_INDEX);
+        let times = TimeIndexWriter::open(time_index, max_bytes, recovered.time_entries)?;
+        let files = SegmentFiles {
+            log: log.reader(),
+            offsets: offsets.reader(),
+            times: times.reader(),
+        };
+        let first_timestamp = files.header_at(0).map(|header| header.max_timestamp);
+        let shared = Arc::new(Segment {
+            dir: Arc::clone(dir),
+            base_offset,
+            mapped: ArcSwapOption::from_pointee(files),
+        });
+        Ok(Self {
+            shared,
+            path,
+            log,
+            offsets,
+            times,
+            bytes_since_index_entry: recovered.bytes_since_index_entry,
+            max_timestamp: recovered.max_timestamp.unwrap_or(NO_TIMESTAMP_YET),
+            first_timestamp,
+        })
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Segment> {
+        &self.shared
+    }
+
+    /// Whether the log must begin another segment before it appends this batch.
+    pub(crate) fn must_roll_for(&self, header: &BatchHeader, config: &LogConfig) -> bool {
+        let size = self.log.len();
+        let aged = self
+            .first_timestamp
+            .is_some_and(|first| header.max_timestamp.saturating_sub(first) > config.segment_ms);
+        size > 0
+            && (size + header.size() > config.segment_bytes.min(self.log.capacity())
+                || aged
+                || self.offsets.is_full()
+                || self.times.is_full()
+                || header.last_offset() - self.shared.base_offset > i64::from(i32::MAX))
+    }
+
+    /// Appends a batch whose header is final. After an error nothing has been published.
+    pub(crate) fn append(
+        &mut self,
+        header: &BatchHeader,
+        payload: &[u8],
+        config: &LogConfig,
+    ) -> Result<(), Error> {
+        let encoded: [u8; HEADER_LEN] = header.encode();
+        let position = self
+            .log
+            .append(&[&encoded, payload])
+            .map_err(Error::io("append to", &self.path))?;
+        self.first_timestamp.get_or_insert(header.max_timestamp);
+        let relative_offset = self.shared.relative(header.last_offset());
+        if header.max_timestamp > self.max_timestamp.timestamp {
+            self.max_timestamp = TimestampOffset {
+                timestamp: header.max_timestamp,
+                relative_offset,
+            };
+        }
+        if self.bytes_since_index_entry > config.index_interval_bytes {
+            self.index(relative_offset, position as u32);
+            self.bytes_since_index_entry = 0;
+        }
+        self.bytes_since_index_entry += header.size();
+        Ok(())
+    }
+
+    /// Indexes are sparse by design: one that cannot grow makes look-ups longer, not wrong, so the batch that
+    /// is in the log stays acknowledged.
+    fn index(&mut self, relative_offset: u32, position: u32) {
+        let indexed = self
+            .offsets
+            .append_position(relative_offset, position)
+            .and_then(|()| self.times.append_if_later(self.max_timestamp));
+        if let Err(error) = indexed {
+            tracing::warn!(%error, "an index entry was left out");
+        }
+    }
+
+    /// Ends the segment: the files hold what was appended and no more, and the time index ends with the greatest
+    /// timestamp, so that a reader need not walk to find it.
+    pub(crate) fn seal(&mut self) -> Result<(), Error> {
+        if self.max_timestamp.timestamp >= 0 {
+            self.times.append_if_later(self.max_timestamp)?;
+        }
+        self.log.trim().map_err(Error::io("trim", &self.path))?;
+        self.offsets.trim()?;
+        self.times.trim()
+    }
+}

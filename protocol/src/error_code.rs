@@ -5,12 +5,16 @@
 use std::fmt;
 
 macro_rules! error_codes {
-    ($($code:literal $variant:ident $name:literal $retry:ident $message:literal;)*) => {
+    ($($(#[$attribute:meta])? $code:literal $variant:ident $name:literal $retry:ident $message:literal;)*) => {
         /// What a response says became of a request or a part of it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
         #[repr(i16)]
         pub enum ErrorCode {
-            $(#[doc = concat!("`", $name, "`: ", $message, ".")] $variant = $code,)*
+            $(
+                #[doc = concat!("`", $name, "`: ", $message, ".")]
+                $(#[$attribute])?
+                $variant = $code,
+            )*
         }
 
         impl ErrorCode {
@@ -54,7 +58,7 @@ macro_rules! error_codes {
 error_codes! {
     -1 UnknownServerError "UNKNOWN_SERVER_ERROR" fatal
         "the broker failed in a way it has no code for";
-    0 None "NONE" fatal
+    #[default] 0 None "NONE" fatal
         "no error";
     1 OffsetOutOfRange "OFFSET_OUT_OF_RANGE" fatal
         "the offset is before the log's start or past its end";

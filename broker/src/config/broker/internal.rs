@@ -1,0 +1,59 @@
+//! Configs that Kafka knows but shows only when they are set.
+
+use crate::config::definition::{ConfigDef, config_defs};
+use crate::config::effects::{
+    CONSUMER_PROTOCOL, NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, RELEASED_ONLY, RETENTION,
+    SHARE_GROUPS, TIERING,
+};
+use crate::config::validator::Validator::{Any, AtLeast, Fraction};
+
+pub(super) const DEFS: &[ConfigDef] = config_defs! {
+    Long "controller.performance.always.log.threshold.ms" = "2000", AtLeast(0), ReadOnly, NO_QUORUM,
+        "controller events slower than this are logged";
+    Long "controller.performance.sample.period.ms" = "60000", AtLeast(100), ReadOnly, NO_QUORUM,
+        "time between reports of slow controller events";
+    Long "follower.replication.throttled.rate" = null, AtLeast(0), ClusterWide, ONE_NODE,
+        "bytes a second throttled followers may read; set at run time only";
+    Int "group.consumer.regex.refresh.interval.ms" = "600000", AtLeast(10000), ReadOnly, CONSUMER_PROTOCOL,
+        "time between refreshes of a regular expression subscription";
+    Int "group.share.initialize.retry.interval.ms" = "30000", AtLeast(1), ReadOnly, SHARE_GROUPS,
+        "wait before share state is initialised again";
+    String "group.share.persister.class.name" =
+        "org.apache.kafka.server.share.persister.DefaultStatePersister", Any, ReadOnly, SHARE_GROUPS,
+        "plugin that keeps share state";
+    Long "internal.metadata.delete.delay.millis" = "60000", Any, ReadOnly, NO_QUORUM,
+        "wait before old metadata files are removed";
+    Int "internal.metadata.log.segment.bytes" = null, Any, ReadOnly, NO_QUORUM,
+        "segment size of the metadata log, without its lower limit";
+    Int "internal.metadata.max.batch.size.in.bytes" = "8388608", Any, ReadOnly, NO_QUORUM,
+        "largest batch of the metadata log";
+    Long "leader.replication.throttled.rate" = null, AtLeast(0), ClusterWide, ONE_NODE,
+        "bytes a second throttled leaders may send; set at run time only";
+    Long "log.initial.task.delay.ms" = "30000", AtLeast(0), ReadOnly, RETENTION,
+        "wait before the first background work on logs";
+    Int "producer.id.expiration.check.interval.ms" = "600000", AtLeast(1), ReadOnly, PRODUCER_ID_CHECK,
+        "time between looks for expired producer ids";
+    Long "remote.log.index.file.cache.ttl.ms" = "900000", AtLeast(-1), ReadOnly, TIERING,
+        "age at which a cached remote index goes";
+    Long "remote.log.manager.task.retry.backoff.max.ms" = "30000", AtLeast(1), ReadOnly, TIERING,
+        "longest wait between tries of a tiering task";
+    Long "remote.log.manager.task.retry.backoff.ms" = "500", AtLeast(1), ReadOnly, TIERING,
+        "first wait between tries of a tiering task";
+    Double "remote.log.manager.task.retry.jitter" = "0.2", Fraction(0.5), ReadOnly, TIERING,
+        "random part of that wait";
+    Long "replica.alter.log.dirs.io.max.bytes.per.second" = null, AtLeast(0), ClusterWide, ONE_DIRECTORY,
+        "rate limit of moves between directories; set at run time only";
+    Long "server.max.startup.time.ms" = "9223372036854775807", AtLeast(0), ReadOnly, NO_QUORUM,
+        "longest time a start may take";
+    Int "share.coordinator.cold.partition.snapshot.interval.ms" = "300000", AtLeast(1), ReadOnly,
+        SHARE_GROUPS,
+        "time between snapshots of idle share partitions";
+    Int "share.coordinator.state.topic.prune.interval.ms" = "300000", AtLeast(1), ReadOnly, SHARE_GROUPS,
+        "time between prunes of `__share_group_state`";
+    Long "unclean.leader.election.interval.ms" = "300000", AtLeast(1), ReadOnly, ONE_NODE,
+        "time between looks for unclean elections";
+    Boolean "unstable.api.versions.enable" = "false", Any, ReadOnly, RELEASED_ONLY,
+        "offer API versions that are not final";
+    Boolean "unstable.feature.versions.enable" = "false", Any, ReadOnly, RELEASED_ONLY,
+        "offer feature levels that are not final";
+};

@@ -1,0 +1,34 @@
+//! Configuration: every config of Apache Kafka 4.3.1, of topics and of the broker.
+//!
+//! Two static tables hold what is known of each config ([`TOPIC_CONFIGS`], [`BROKER_CONFIGS`]): name, type, default,
+//! rules, whether it may change at run time, and what it does here. Parsing, validation, the answers to
+//! DescribeConfigs, changes by AlterConfigs, `docs/configuration.md` and the typed settings that the rest of the
+//! broker reads all come from these rows.
+//!
+//! The way of a broker config: [`Settings`] gathers it from flags, environment and files, [`BrokerLayers`] puts the
+//! dynamic configs over it, [`BrokerConfig`] is what the code reads. The way of a topic config: [`TopicConfig`] is
+//! made of what is set for the topic and the layers, since most topic configs have a broker config as their default.
+//! Text is read only there, not when a request comes.
+//!
+//! Nothing here does I/O or knows the time.
+
+mod broker;
+mod definition;
+mod effects;
+mod error;
+mod reference;
+mod suggestion;
+mod topic;
+mod validator;
+mod value;
+
+pub use broker::{
+    BROKER_CONFIGS, INTERNAL_BROKER_CONFIGS, OWN_DEFAULTS, OwnDefault, PLUGIN_CONFIGS, PluginConfig,
+    broker_config, listener_config, resolve_broker_config,
+};
+pub use definition::{ConfigDef, ConfigType, Effect, UpdateMode};
+pub use error::ConfigError;
+pub use reference::render_markdown;
+pub use topic::{INTERNAL_TOPIC_CONFIGS, Synonym, TOPIC_CONFIGS, topic_config, topic_config_synonyms};
+pub use validator::Validator;
+pub use value::{Password, Value};

@@ -13,12 +13,19 @@
 //! Nothing here does I/O or knows the time.
 
 mod broker;
+mod broker_config;
 mod definition;
 mod effects;
 mod error;
+mod layers;
+mod listeners;
 mod reference;
+mod relations;
+mod resolve;
 mod suggestion;
 mod topic;
+mod topic_config;
+mod typed;
 mod validator;
 mod value;
 
@@ -26,9 +33,16 @@ pub use broker::{
     BROKER_CONFIGS, INTERNAL_BROKER_CONFIGS, OWN_DEFAULTS, OwnDefault, PLUGIN_CONFIGS, PluginConfig,
     broker_config, listener_config, resolve_broker_config,
 };
+pub use broker_config::BrokerConfig;
 pub use definition::{ConfigDef, ConfigType, Effect, UpdateMode};
 pub use error::ConfigError;
+pub use layers::{BrokerLayers, ConfigMap, ConfigSource, INITIAL_DYNAMIC_DEFAULTS};
+pub use listeners::{Advertised, Listener, ListenerSettings, SecurityProtocol};
 pub use reference::render_markdown;
+pub use resolve::{
+    ConfigEntry, ConfigSynonym, created_topic, describe_broker, describe_dynamic_default, describe_topic,
+};
 pub use topic::{INTERNAL_TOPIC_CONFIGS, Synonym, TOPIC_CONFIGS, topic_config, topic_config_synonyms};
+pub use topic_config::{CleanupPolicy, TopicConfig};
 pub use validator::Validator;
 pub use value::{Password, Value};

@@ -12,6 +12,7 @@
 //!
 //! Nothing here does I/O or knows the time.
 
+mod alter;
 mod broker;
 mod broker_config;
 mod definition;
@@ -29,6 +30,10 @@ mod typed;
 mod validator;
 mod value;
 
+pub use alter::{
+    AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_topic, parse_created,
+    parse_replacement, replace_broker, validate_topic,
+};
 pub use broker::{
     BROKER_CONFIGS, INTERNAL_BROKER_CONFIGS, OWN_DEFAULTS, OwnDefault, PLUGIN_CONFIGS, PluginConfig,
     broker_config, listener_config, resolve_broker_config,

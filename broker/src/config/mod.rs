@@ -20,6 +20,8 @@ mod effects;
 mod error;
 mod layers;
 mod listeners;
+mod load;
+mod properties;
 mod reference;
 mod relations;
 mod resolve;
@@ -29,6 +31,8 @@ mod topic_config;
 mod typed;
 mod validator;
 mod value;
+#[cfg(feature = "cli")]
+mod yaml;
 
 pub use alter::{
     AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_topic, parse_created,
@@ -43,6 +47,8 @@ pub use definition::{ConfigDef, ConfigType, Effect, UpdateMode};
 pub use error::ConfigError;
 pub use layers::{BrokerLayers, ConfigMap, ConfigSource, INITIAL_DYNAMIC_DEFAULTS};
 pub use listeners::{Advertised, Listener, ListenerSettings, SecurityProtocol};
+pub use load::{ENVIRONMENT_PREFIX, LoadError, Origin, Setting, Settings};
+pub use properties::{PropertiesError, Property, parse_properties};
 pub use reference::render_markdown;
 pub use resolve::{
     ConfigEntry, ConfigSynonym, created_topic, describe_broker, describe_dynamic_default, describe_topic,
@@ -51,3 +57,5 @@ pub use topic::{INTERNAL_TOPIC_CONFIGS, Synonym, TOPIC_CONFIGS, topic_config, to
 pub use topic_config::{CleanupPolicy, TopicConfig};
 pub use validator::Validator;
 pub use value::{Password, Value};
+#[cfg(feature = "cli")]
+pub use yaml::{YamlError, parse_yaml};

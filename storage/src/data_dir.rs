@@ -6,6 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 use uuid::Uuid;
@@ -32,6 +33,15 @@ pub enum PreviousStop {
     MachineStopped,
 }
 
+/// The size of a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// All of it, in bytes.
+    pub total_bytes: i64,
+    /// What is left to us, in bytes.
+    pub usable_bytes: i64,
+}
+
 /// An open data directory.
 #[derive(Debug)]
 pub struct DataDir {
@@ -40,7 +50,7 @@ pub struct DataDir {
     lock: File,
     cluster_id: String,
     previous_stop: PreviousStop,
-    log_start_offsets: LogStartOffsets,
+    log_start_offsets: Mutex<LogStartOffsets>,
 }
 
 impl DataDir {
@@ -52,7 +62,7 @@ impl DataDir {
         let cluster_id = cluster_id(&path.join(META), node_id)?;
         let previous_stop = previous_stop(&path, &mut lock)?;
         remove_deleted_logs(&path)?;
-        let log_start_offsets = LogStartOffsets::open(&path)?;
+        let log_start_offsets = Mutex::new(LogStartOffsets::open(&path)?);
         let data_dir = Self {
             path,
             lock,
@@ -82,19 +92,37 @@ impl DataDir {
 
     /// Opens a partition's log.
     pub fn open_log(&self, id: LogId, config: &LogConfig) -> Result<PartitionLog, Error> {
-        let start = self.log_start_offsets.of(&id.topic, id.partition);
+        let start = self.log_start_offsets().of(&id.topic, id.partition);
         let machine_stopped = self.previous_stop == PreviousStop::MachineStopped;
         PartitionLog::open(&self.path, id, config, start, machine_stopped)
     }
 
     /// Keeps where a log begins, so that deleted records stay deleted.
-    pub fn set_log_start_offset(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
-        self.log_start_offsets.set(topic, partition, offset)
+    pub fn set_log_start_offset(&self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
+        self.log_start_offsets().set(topic, partition, offset)
     }
 
     /// Forgets where a deleted topic's logs began.
-    pub fn forget_topic(&mut self, topic: &str) -> Result<(), Error> {
-        self.log_start_offsets.remove(topic)
+    pub fn forget_topic(&self, topic: &str) -> Result<(), Error> {
+        self.log_start_offsets().remove(topic)
+    }
+
+    fn log_start_offsets(&self) -> MutexGuard<'_, LogStartOffsets> {
+        // Whoever panicked while holding it left a map and a file that both are whole.
+        self.log_start_offsets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much its file system holds.
+    pub fn space(&self) -> Result<Space, Error> {
+        let stat = rustix::fs::statvfs(&self.path)
+            .map_err(|error| Error::io("examine", &self.path)(error.into()))?;
+        let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(stat.f_frsize)).unwrap_or(i64::MAX);
+        Ok(Space {
+            total_bytes: bytes(stat.f_blocks),
+            usable_bytes: bytes(stat.f_bavail),
+        })
     }
 
     /// Hands everything that was written here to the disk. This waits for the disk.

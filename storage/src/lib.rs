@@ -24,7 +24,7 @@ mod time_index;
 mod view;
 
 pub use catalog::{Catalog, CatalogRecord, TopicRecord};
-pub use data_dir::{DataDir, PreviousStop};
+pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
 pub use log::{AppendOrigin, Appended, LogConfig, LogId, PartitionLog};
 pub use producer_state::{ProducerError, ProducerStateEntry};

@@ -1,0 +1,92 @@
+//! The offsets that groups have committed. Changed by [`CommittedOffsets::replay`] alone, live and at start alike.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+
+use brooklet_protocol::coordinator::offset_commit::{OffsetCommitKey, OffsetCommitValue};
+
+use super::requests::CommittedOffset;
+
+/// Committed offsets by group.
+#[derive(Debug, Default)]
+pub(crate) struct CommittedOffsets {
+    groups: HashMap<String, GroupOffsets>,
+}
+
+type GroupOffsets = BTreeMap<(String, i32), OffsetCommitValue>;
+
+impl CommittedOffsets {
+    /// Takes in a record; without a value it takes the offset away.
+    pub(crate) fn replay(&mut self, key: OffsetCommitKey, value: Option<OffsetCommitValue>) {
+        let OffsetCommitKey {
+            group,
+            topic,
+            partition,
+        } = key;
+        if let Some(value) = value {
+            self.groups
+                .entry(group)
+                .or_default()
+                .insert((topic, partition), value);
+        } else if let Some(offsets) = self.groups.get_mut(&group) {
+            offsets.remove(&(topic, partition));
+            if offsets.is_empty() {
+                self.groups.remove(&group);
+            }
+        }
+    }
+
+    pub(crate) fn has_any(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
+    }
+
+    pub(crate) fn of(&self, group: &str, topic: &str, partition: i32) -> Option<CommittedOffset> {
+        let value = self.groups.get(group)?.get(&(topic.to_owned(), partition))?;
+        Some(committed(value))
+    }
+
+    /// All of a group's offsets, by topic and partition.
+    pub(crate) fn all_of(&self, group: &str) -> Vec<(String, i32, CommittedOffset)> {
+        let offsets = self.groups.get(group).into_iter().flatten();
+        offsets
+            .map(|((topic, partition), value)| (topic.clone(), *partition, committed(value)))
+            .collect()
+    }
+
+    /// The keys of all of a group's offsets.
+    pub(crate) fn keys_of(&self, group: &str) -> Vec<OffsetCommitKey> {
+        let offsets = self.groups.get(group).into_iter().flat_map(BTreeMap::keys);
+        offsets
+            .map(|(topic, partition)| key(group, topic, *partition))
+            .collect()
+    }
+
+    /// The keys of all offsets of a topic, in any group.
+    pub(crate) fn keys_of_topic(&self, topic: &str) -> Vec<OffsetCommitKey> {
+        let from = (topic.to_owned(), i32::MIN);
+        let upto = (topic.to_owned(), i32::MAX);
+        let range = (Bound::Included(&from), Bound::Included(&upto));
+        let mut keys = Vec::new();
+        for (group, offsets) in &self.groups {
+            let of_topic = offsets.range::<(String, i32), _>(range);
+            keys.extend(of_topic.map(|((topic, partition), _)| key(group, topic, *partition)));
+        }
+        keys
+    }
+}
+
+fn key(group: &str, topic: &str, partition: i32) -> OffsetCommitKey {
+    OffsetCommitKey {
+        group: group.to_owned(),
+        topic: topic.to_owned(),
+        partition,
+    }
+}
+
+fn committed(value: &OffsetCommitValue) -> CommittedOffset {
+    CommittedOffset {
+        offset: value.offset,
+        leader_epoch: value.leader_epoch,
+        metadata: value.metadata.clone(),
+    }
+}

@@ -1,0 +1,94 @@
+//! What went wrong, as Kafka's error codes say it: the one mapping from our errors to the wire.
+//!
+//! Every match is exhaustive, so that a new error must find its code here.
+
+use brooklet_protocol::ErrorCode;
+use brooklet_protocol::records::validate::InvalidBatch;
+use brooklet_storage::{AppendError, Error as StorageError, ProducerError, ReadError};
+
+use crate::config::ConfigError;
+use crate::topics::TopicError;
+
+/// The code by which a client knows an error.
+pub(crate) trait ToErrorCode {
+    fn error_code(&self) -> ErrorCode;
+}
+
+impl ToErrorCode for InvalidBatch {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Corrupt(_) => ErrorCode::CorruptMessage,
+            Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
+            Self::Codec(_) => ErrorCode::UnsupportedCompressionType,
+            Self::Timestamps(_) => ErrorCode::InvalidTimestamp,
+            Self::Empty
+            | Self::MoreThanOne
+            | Self::Magic(_)
+            | Self::Inconsistent(_)
+            | Self::Control
+            | Self::Sequence { .. }
+            | Self::Records(_)
+            | Self::MissingKeys(_) => ErrorCode::InvalidRecord,
+        }
+    }
+}
+
+impl ToErrorCode for ProducerError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::InvalidEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            Self::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            Self::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
+            Self::NotInTransaction { .. } => ErrorCode::InvalidTxnState,
+        }
+    }
+}
+
+impl ToErrorCode for AppendError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Producer(error) => error.error_code(),
+            Self::LargerThanSegment { .. } => ErrorCode::RecordListTooLarge,
+            Self::Deleted => ErrorCode::UnknownTopicOrPartition,
+            Self::Storage(error) => error.error_code(),
+        }
+    }
+}
+
+impl ToErrorCode for ReadError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::OutOfRange { .. } => ErrorCode::OffsetOutOfRange,
+            Self::Storage(error) => error.error_code(),
+        }
+    }
+}
+
+impl ToErrorCode for StorageError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Io { .. } | Self::InUse { .. } | Self::NewerFormat { .. } | Self::Corrupt { .. } => {
+                ErrorCode::KafkaStorageError
+            }
+        }
+    }
+}
+
+impl ToErrorCode for TopicError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Exists(_) => ErrorCode::TopicAlreadyExists,
+            Self::Unknown(_) => ErrorCode::UnknownTopicOrPartition,
+            Self::InvalidName(_) => ErrorCode::InvalidTopicException,
+            Self::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
+            Self::Config(error) => error.error_code(),
+            Self::Storage(error) => error.error_code(),
+        }
+    }
+}
+
+impl ToErrorCode for ConfigError {
+    fn error_code(&self) -> ErrorCode {
+        ErrorCode::InvalidConfig
+    }
+}

@@ -1,0 +1,240 @@
+//! The one node of the cluster: what every handler works on.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, Guard};
+use brooklet_protocol::records::CompressionType;
+use brooklet_storage::DataDir;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::config::{BrokerConfig, BrokerLayers, ConfigMap};
+use crate::fetch_session::FetchSessions;
+use crate::groups::classic::GroupSettings;
+use crate::groups::offsets_topic::OffsetsTopic;
+use crate::groups::runtime::GroupCoordinator;
+use crate::topics::{NewTopic, Topic, TopicError, Topics};
+
+/// How often silent producers are looked for.
+const PRODUCER_CHECK: Duration = Duration::from_secs(600);
+
+/// A broker's configs, as set and as they work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NodeConfig {
+    pub(crate) layers: BrokerLayers,
+    pub(crate) broker: BrokerConfig,
+}
+
+/// Where clients that came in by a listener are told to connect to (`advertised.listeners`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    /// The listener's name.
+    pub(crate) listener: String,
+    /// Where it is bound.
+    pub(crate) bound: SocketAddr,
+    /// What clients are told.
+    pub(crate) host: String,
+    /// With the port that was bound, where the config said 0.
+    pub(crate) port: u16,
+}
+
+impl Endpoint {
+    /// What clients are told, as `host:port`.
+    pub(crate) fn advertised(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// What stays true of the broker from its start to its stop.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) clock: Clock,
+    pub(crate) data_dir: Arc<DataDir>,
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) groups: GroupCoordinator,
+    pub(crate) fetch_sessions: Mutex<FetchSessions>,
+    /// Where clients reach it; the first is the one that knows of no listener of its own.
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    /// Cancelled when the broker stops.
+    pub(crate) stop: CancellationToken,
+    /// All that runs beside requests and must end before the files are closed.
+    pub(crate) tasks: TaskTracker,
+    config: ArcSwap<NodeConfig>,
+    /// Whoever changes the broker's configs holds this.
+    config_change: Mutex<()>,
+}
+
+impl Node {
+    /// Puts the node together, and starts its coordinator.
+    pub(crate) fn start(
+        data_dir: DataDir,
+        mut config: NodeConfig,
+        endpoints: Vec<Arc<Endpoint>>,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, TopicError> {
+        let clock = Clock::start();
+        let tasks = TaskTracker::new();
+        let data_dir = Arc::new(data_dir);
+        let topics = Topics::open(Arc::clone(&data_dir), &mut config.layers, config.broker.node_id)?;
+        config.broker = BrokerConfig::resolve(&config.layers)?;
+        let topics = Arc::new(topics);
+        let offsets_topic = offsets_topic(&config, Arc::clone(&topics));
+        let (groups, serving) = GroupCoordinator::start(
+            group_settings(&config.broker),
+            offsets_topic,
+            clock,
+            stop.child_token(),
+        );
+        tasks.spawn(serving);
+        tasks.spawn(expire_producers(
+            Arc::clone(&topics),
+            clock,
+            config.broker.producer_id_expiration,
+            stop.clone(),
+        ));
+        let slots = config.broker.max_incremental_fetch_session_cache_slots as usize;
+        Ok(Arc::new(Self {
+            clock,
+            data_dir,
+            topics,
+            groups,
+            fetch_sessions: Mutex::new(FetchSessions::new(slots)),
+            endpoints,
+            stop,
+            tasks,
+            config: ArcSwap::from_pointee(config),
+            config_change: Mutex::new(()),
+        }))
+    }
+
+    pub(crate) fn config(&self) -> Guard<Arc<NodeConfig>> {
+        self.config.load()
+    }
+
+    pub(crate) fn node_id(&self) -> i32 {
+        self.config().broker.node_id
+    }
+
+    /// The topic of this name, made now if there is none and `auto.create.topics.enable` allows it.
+    pub(crate) fn topic_or_auto_create(&self, name: &str) -> Result<Arc<Topic>, TopicError> {
+        if let Some(topic) = self.topics.by_name(name) {
+            return Ok(topic);
+        }
+        let config = self.config();
+        if !config.broker.auto_create_topics_enable {
+            return Err(TopicError::Unknown(name.to_owned()));
+        }
+        let new = NewTopic {
+            name: name.to_owned(),
+            partitions: config.broker.num_partitions,
+            replication_factor: self.default_replication_factor(),
+            configs: ConfigMap::new(),
+        };
+        match self.topics.create(&new, &config.layers) {
+            // Another client was a moment earlier.
+            Err(TopicError::Exists(_)) => self
+                .topics
+                .by_name(name)
+                .ok_or_else(|| TopicError::Unknown(name.to_owned())),
+            created => created,
+        }
+    }
+
+    /// Deletes a topic, with its offsets in all groups. Its files go in the background.
+    pub(crate) async fn delete_topic(&self, topic: &Topic) -> Result<(), TopicError> {
+        let remains = self.topics.delete(topic)?;
+        self.groups.forget_topic(topic.name().to_owned()).await;
+        self.tasks.spawn_blocking(move || remove_files(&remains));
+        Ok(())
+    }
+
+    pub(crate) fn default_replication_factor(&self) -> i16 {
+        let declared = self.config().broker.default_replication_factor;
+        i16::try_from(declared).unwrap_or(i16::MAX).max(1)
+    }
+
+    /// Lets `change` work out new configs from the present ones, and follows them from then on.
+    pub(crate) fn change_config<E>(
+        &self,
+        change: impl FnOnce(&NodeConfig) -> Result<NodeConfig, E>,
+    ) -> Result<(), E> {
+        let _changing = self.config_change.lock();
+        let changed = change(&self.config())?;
+        self.config.store(Arc::new(changed));
+        Ok(())
+    }
+
+    /// Closes all logs and marks the directory as left in order.
+    pub(crate) fn close(&self) {
+        let mut closed = true;
+        for topic in self.topics.all() {
+            for partition in topic.partitions().iter() {
+                if let Err(error) = partition.close() {
+                    tracing::error!(%error, topic = topic.name(), partition = partition.index(), "log not closed");
+                    closed = false;
+                }
+            }
+        }
+        if closed && let Err(error) = self.data_dir.mark_clean(false) {
+            tracing::error!(%error, "data directory not marked as left in order");
+        }
+    }
+}
+
+/// Forgets producers that have been silent for `producer.id.expiration.ms`, from time to time.
+async fn expire_producers(topics: Arc<Topics>, clock: Clock, after: Duration, stop: CancellationToken) {
+    let after_ms = i64::try_from(after.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PRODUCER_CHECK) => {}
+        }
+        let before = clock.wall_ms().saturating_sub(after_ms);
+        for topic in topics.all() {
+            topic
+                .partitions()
+                .iter()
+                .for_each(|partition| partition.expire_producers(before));
+        }
+    }
+}
+
+fn remove_files(remains: &[PathBuf]) {
+    for path in remains {
+        if let Err(error) = std::fs::remove_dir_all(path) {
+            tracing::warn!(%error, path = %path.display(), "files of a deleted topic remain until the next start");
+        }
+    }
+}
+
+fn group_settings(config: &BrokerConfig) -> GroupSettings {
+    let ms = |duration: std::time::Duration| i32::try_from(duration.as_millis()).unwrap_or(i32::MAX);
+    GroupSettings {
+        min_session_timeout_ms: ms(config.group_min_session_timeout),
+        max_session_timeout_ms: ms(config.group_max_session_timeout),
+        initial_rebalance_delay_ms: config.group_initial_rebalance_delay.as_millis() as u64,
+        max_size: config.group_max_size as usize,
+        offset_metadata_max_bytes: config.offset_metadata_max_bytes as usize,
+    }
+}
+
+fn offsets_topic(config: &NodeConfig, topics: Arc<Topics>) -> OffsetsTopic {
+    let broker = &config.broker;
+    OffsetsTopic {
+        topics,
+        layers: config.layers.clone(),
+        partitions: broker.offsets_topic_num_partitions,
+        replication_factor: 1,
+        segment_bytes: broker.offsets_topic_segment_bytes,
+        compression: CompressionType::from_id(broker.offsets_topic_compression_codec).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,121 @@
+//! A partition: its log behind a lock, what readers see of it without one, and the fetches that wait for it.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use brooklet_protocol::records::validate::ValidBatch;
+use brooklet_storage::{AppendError, AppendOrigin, Appended, DataDir, Error, LogId, LogView, PartitionLog};
+use parking_lot::Mutex;
+
+use crate::fetch_wait::FetchWaiters;
+use crate::topic_settings::TopicSettings;
+
+/// Epoch of the leader of every partition: it has been this node from the start and will be to the end.
+pub(crate) const LEADER_EPOCH: i32 = 0;
+
+/// One partition of a topic. Its log is opened when it is first needed.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    id: LogId,
+    data_dir: Arc<DataDir>,
+    settings: Arc<ArcSwap<TopicSettings>>,
+    /// Boxed: most partitions of most brokers are never opened.
+    log: Mutex<Option<Box<PartitionLog>>>,
+    view: OnceLock<Arc<LogView>>,
+    waiters: FetchWaiters,
+}
+
+impl Partition {
+    pub(crate) fn new(id: LogId, data_dir: Arc<DataDir>, settings: Arc<ArcSwap<TopicSettings>>) -> Self {
+        Self {
+            id,
+            data_dir,
+            settings,
+            log: Mutex::new(None),
+            view: OnceLock::new(),
+            waiters: FetchWaiters::default(),
+        }
+    }
+
+    pub(crate) fn index(&self) -> i32 {
+        self.id.partition
+    }
+
+    /// What readers see of the log.
+    pub(crate) fn view(&self) -> Result<&Arc<LogView>, Error> {
+        if let Some(view) = self.view.get() {
+            return Ok(view);
+        }
+        let view = self.with_log(|log| Ok(Arc::clone(log.view())))?;
+        Ok(self.view.get_or_init(|| view))
+    }
+
+    /// The fetches that wait here.
+    pub(crate) fn waiters(&self) -> &FetchWaiters {
+        &self.waiters
+    }
+
+    /// Appends a batch and wakes who waits for it. When this returns, the batch survives the death of this process.
+    pub(crate) fn append(&self, batch: &ValidBatch, origin: AppendOrigin) -> Result<Appended, AppendError> {
+        let settings = self.settings.load();
+        let (appended, committed) = self.with_log(|log| {
+            let appended = log.append(batch, origin, &settings.log)?;
+            let view = log.view();
+            Ok::<_, AppendError>((appended, view.last_stable_offset() == view.next_offset()))
+        })?;
+        if !appended.duplicate {
+            self.waiters.appended(batch.header.size(), committed);
+        }
+        Ok(appended)
+    }
+
+    /// Moves the log's start, and remembers it.
+    pub(crate) fn advance_start(&self, offset: i64) -> Result<(), Error> {
+        let start = self.with_log(|log| {
+            log.advance_start(offset)?;
+            Ok::<_, Error>(log.view().log_start_offset())
+        })?;
+        self.data_dir
+            .set_log_start_offset(&self.id.topic, self.id.partition, start)
+    }
+
+    /// Forgets producers that have been silent since `before_ms`, in milliseconds since 1970.
+    pub(crate) fn expire_producers(&self, before_ms: i64) {
+        if let Some(log) = &mut *self.log.lock() {
+            log.expire_producers(before_ms);
+        }
+    }
+
+    /// Leaves the files as a clean stop does.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        match &mut *self.log.lock() {
+            Some(log) => log.close(),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the partition's files away. The path is what remains to be removed.
+    pub(crate) fn delete(&self) -> Result<Option<std::path::PathBuf>, Error> {
+        let remains = self.with_log(|log| log.delete())?;
+        self.waiters.wake_all();
+        Ok(remains)
+    }
+
+    fn with_log<T, E: From<Error>>(
+        &self,
+        act: impl FnOnce(&mut PartitionLog) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut slot = self.log.lock();
+        let log = match &mut *slot {
+            Some(log) => log,
+            empty => {
+                let opened = self
+                    .data_dir
+                    .open_log(self.id.clone(), &self.settings.load().log)?;
+                let _ = self.view.set(Arc::clone(opened.view()));
+                empty.insert(Box::new(opened))
+            }
+        };
+        act(log)
+    }
+}

@@ -1,0 +1,489 @@
+//! The topics: found by name or id, created, altered and deleted, and recorded in the catalog before anyone is told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use brooklet_storage::{Catalog, CatalogRecord, DataDir, Error, LogId, TopicRecord};
+use dashmap::DashMap;
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use crate::config::{BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
+use crate::partition::Partition;
+use crate::topic_settings::TopicSettings;
+
+/// The topic in which the group coordinator keeps its records.
+pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+/// The topic in which the transaction coordinator keeps its records.
+pub(crate) const TRANSACTION_STATE: &str = "__transaction_state";
+/// The most that a topic's name may hold: a directory's name has 255 bytes, and a partition and a suffix follow.
+const MAX_NAME_LEN: usize = 249;
+/// The most partitions a topic may have: each costs memory, and none is for free.
+const MAX_PARTITIONS: i32 = 100_000;
+/// How many producer ids are recorded as given out at a time.
+const PRODUCER_ID_BLOCK: i64 = 1000;
+
+/// A topic.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    name: Arc<str>,
+    id: Uuid,
+    replication_factor: i16,
+    settings: Arc<ArcSwap<TopicSettings>>,
+    partitions: ArcSwap<Vec<Arc<Partition>>>,
+}
+
+impl Topic {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Whether it is the broker's own.
+    pub(crate) fn is_internal(&self) -> bool {
+        is_internal(&self.name)
+    }
+
+    pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<TopicSettings>> {
+        self.settings.load()
+    }
+
+    pub(crate) fn partition_count(&self) -> i32 {
+        self.partitions.load().len() as i32
+    }
+
+    pub(crate) fn partition(&self, index: i32) -> Option<Arc<Partition>> {
+        self.partitions.load().get(usize::try_from(index).ok()?).cloned()
+    }
+
+    pub(crate) fn partitions(&self) -> Arc<Vec<Arc<Partition>>> {
+        self.partitions.load_full()
+    }
+
+    fn record(&self, partitions: i32, configs: ConfigMap) -> CatalogRecord {
+        CatalogRecord::Topic(TopicRecord {
+            name: self.name.to_string(),
+            id: self.id,
+            partitions,
+            replication_factor: self.replication_factor,
+            configs,
+        })
+    }
+}
+
+/// Why a topic could not be created or changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TopicError {
+    #[error("topic '{0}' already exists")]
+    Exists(String),
+    #[error("there is no topic '{0}'")]
+    Unknown(String),
+    #[error("topic name {0}")]
+    InvalidName(String),
+    #[error("{0}")]
+    InvalidPartitions(String),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Storage(#[from] Error),
+}
+
+/// A topic to be created.
+#[derive(Debug, Clone)]
+pub(crate) struct NewTopic {
+    pub(crate) name: String,
+    pub(crate) partitions: i32,
+    pub(crate) replication_factor: i16,
+    pub(crate) configs: ConfigMap,
+}
+
+/// All topics.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    data_dir: Arc<DataDir>,
+    by_name: TopicMap<Arc<str>>,
+    by_id: TopicMap<Uuid>,
+    /// Names by how metrics write them, of those in which that makes a difference.
+    by_metric_name: DashMap<String, Arc<str>>,
+    /// Whoever changes a topic holds this from before the change until after it is recorded.
+    recorded: Mutex<Recorded>,
+}
+
+/// The catalog, and what it records beside topics.
+#[derive(Debug)]
+struct Recorded {
+    catalog: Catalog,
+    next_producer_id: i64,
+    /// Dynamic configs of brokers, by entity.
+    broker_configs: BTreeMap<String, ConfigMap>,
+}
+
+impl Topics {
+    /// The topics that the catalog records, over the broker's configs. The dynamic configs among the records are the
+    /// broker's, so they are returned.
+    pub(crate) fn open(
+        data_dir: Arc<DataDir>,
+        layers: &mut BrokerLayers,
+        node_id: i32,
+    ) -> Result<Self, TopicError> {
+        let (catalog, records) = Catalog::open(data_dir.path())?;
+        let mut topics: BTreeMap<Uuid, TopicRecord> = BTreeMap::new();
+        let mut recorded = Recorded {
+            catalog,
+            next_producer_id: 0,
+            broker_configs: BTreeMap::new(),
+        };
+        for record in records {
+            match record {
+                CatalogRecord::Topic(topic) => {
+                    topics.insert(topic.id, topic);
+                }
+                CatalogRecord::TopicDeleted { id } => {
+                    topics.remove(&id);
+                }
+                CatalogRecord::BrokerConfigs { entity, configs } => {
+                    recorded.broker_configs.insert(entity, configs);
+                }
+                CatalogRecord::NextProducerId(id) => recorded.next_producer_id = id,
+                CatalogRecord::Format(_) => {}
+            }
+        }
+        let dynamic = |entity: &str| recorded.broker_configs.get(entity).cloned();
+        layers.dynamic_default = dynamic("").unwrap_or_else(initial_dynamic_defaults);
+        if let Some(configs) = dynamic(&node_id.to_string()) {
+            layers.dynamic_broker = configs;
+        }
+        let opened = Self {
+            data_dir,
+            by_name: TopicMap::default(),
+            by_id: TopicMap::default(),
+            by_metric_name: DashMap::with_shard_amount(4),
+            recorded: Mutex::new(recorded),
+        };
+        for mut record in topics.into_values() {
+            let settings = TopicSettings::resolve(std::mem::take(&mut record.configs), layers)?;
+            let TopicRecord {
+                name,
+                id,
+                partitions,
+                replication_factor,
+                ..
+            } = record;
+            opened.insert(opened.topic(name.into(), id, replication_factor, partitions, settings));
+        }
+        Ok(opened)
+    }
+
+    pub(crate) fn by_name(&self, name: &str) -> Option<Arc<Topic>> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
+        self.by_id.get(&id)
+    }
+
+    /// All topics, by name.
+    pub(crate) fn all(&self) -> Vec<Arc<Topic>> {
+        let mut all = self.by_name.all();
+        all.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// Whether a topic could be created, and how it would be configured.
+    pub(crate) fn check_new(
+        &self,
+        new: &NewTopic,
+        layers: &BrokerLayers,
+    ) -> Result<TopicSettings, TopicError> {
+        if self.by_name.get(new.name.as_str()).is_some() {
+            return Err(TopicError::Exists(new.name.clone()));
+        }
+        check_name(&new.name)?;
+        if let Some(twin) = self.metric_twin(&new.name) {
+            return Err(TopicError::InvalidName(format!(
+                "'{}' collides with topic '{twin}' where metrics write '.' as '_'",
+                new.name
+            )));
+        }
+        if !(1..=MAX_PARTITIONS).contains(&new.partitions) {
+            return Err(TopicError::InvalidPartitions(format!(
+                "number of partitions must be between 1 and {MAX_PARTITIONS}, not {}",
+                new.partitions
+            )));
+        }
+        Ok(TopicSettings::resolve(new.configs.clone(), layers)?)
+    }
+
+    /// Creates a topic. When this returns, it survives the death of this process.
+    pub(crate) fn create(&self, new: &NewTopic, layers: &BrokerLayers) -> Result<Arc<Topic>, TopicError> {
+        let mut recorded = self.recorded.lock();
+        let settings = self.check_new(new, layers)?;
+        let name: Arc<str> = new.name.as_str().into();
+        let topic = self.topic(
+            name,
+            Uuid::new_v4(),
+            new.replication_factor,
+            new.partitions,
+            settings,
+        );
+        recorded
+            .catalog
+            .append(&topic.record(new.partitions, new.configs.clone()))?;
+        self.insert(Arc::clone(&topic));
+        self.compact(&mut recorded)?;
+        Ok(topic)
+    }
+
+    /// Deletes a topic. Its files go in the background; what is left of them is returned.
+    pub(crate) fn delete(&self, topic: &Topic) -> Result<Vec<std::path::PathBuf>, TopicError> {
+        let mut recorded = self.recorded.lock();
+        if self.by_id.get(&topic.id).is_none() {
+            return Err(TopicError::Unknown(topic.name.to_string()));
+        }
+        recorded
+            .catalog
+            .append(&CatalogRecord::TopicDeleted { id: topic.id })?;
+        self.by_name.remove(&topic.name);
+        if let Some(flat) = metric_name(&topic.name) {
+            self.by_metric_name.remove(&flat);
+        }
+        self.by_id.remove(&topic.id);
+        let mut remains = Vec::new();
+        for partition in topic.partitions().iter() {
+            remains.extend(partition.delete()?);
+        }
+        self.data_dir.forget_topic(&topic.name)?;
+        self.compact(&mut recorded)?;
+        Ok(remains)
+    }
+
+    /// Whether a topic may have `count` partitions from now on.
+    pub(crate) fn check_partitions(&self, topic: &Topic, count: i32) -> Result<(), TopicError> {
+        let current = topic.partition_count();
+        if count > current && count <= MAX_PARTITIONS {
+            return Ok(());
+        }
+        Err(TopicError::InvalidPartitions(format!(
+            "topic '{}' has {current} partitions; the new number must be above that and at most {MAX_PARTITIONS}, \
+             not {count}",
+            topic.name
+        )))
+    }
+
+    /// Adds partitions to a topic, up to `count`.
+    pub(crate) fn add_partitions(&self, topic: &Topic, count: i32) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        self.check_partitions(topic, count)?;
+        recorded
+            .catalog
+            .append(&topic.record(count, topic.settings().overrides.clone()))?;
+        let mut partitions = topic.partitions().to_vec();
+        partitions.extend((topic.partition_count()..count).map(|index| self.partition(topic, index)));
+        topic.partitions.store(Arc::new(partitions));
+        Ok(())
+    }
+
+    /// Sets a topic's configs, in place of those it had.
+    pub(crate) fn configure(
+        &self,
+        topic: &Topic,
+        overrides: ConfigMap,
+        layers: &BrokerLayers,
+    ) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        let settings = TopicSettings::resolve(overrides, layers)?;
+        recorded
+            .catalog
+            .append(&topic.record(topic.partition_count(), settings.overrides.clone()))?;
+        topic.settings.store(Arc::new(settings));
+        self.compact(&mut recorded)
+    }
+
+    /// Keeps the broker's dynamic configs, and lets all topics follow them.
+    pub(crate) fn configure_broker(
+        &self,
+        entity: String,
+        configs: ConfigMap,
+        layers: &BrokerLayers,
+    ) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        let all = self.all();
+        let settings: Vec<_> = all
+            .iter()
+            .map(|topic| TopicSettings::resolve(topic.settings().overrides.clone(), layers))
+            .collect::<Result<_, _>>()?;
+        let record = CatalogRecord::BrokerConfigs {
+            entity: entity.clone(),
+            configs: configs.clone(),
+        };
+        recorded.catalog.append(&record)?;
+        recorded.broker_configs.insert(entity, configs);
+        for (topic, settings) in all.iter().zip(settings) {
+            topic.settings.store(Arc::new(settings));
+        }
+        Ok(())
+    }
+
+    /// A producer id that nobody has had. They are recorded in blocks, so that most cost nothing.
+    pub(crate) fn next_producer_id(&self) -> Result<i64, TopicError> {
+        let mut recorded = self.recorded.lock();
+        let id = recorded.next_producer_id;
+        if id % PRODUCER_ID_BLOCK == 0 {
+            recorded
+                .catalog
+                .append(&CatalogRecord::NextProducerId(id + PRODUCER_ID_BLOCK))?;
+        }
+        recorded.next_producer_id += 1;
+        Ok(id)
+    }
+
+    fn topic(
+        &self,
+        name: Arc<str>,
+        id: Uuid,
+        replication_factor: i16,
+        partitions: i32,
+        settings: TopicSettings,
+    ) -> Arc<Topic> {
+        let topic = Topic {
+            name,
+            id,
+            replication_factor,
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+            partitions: ArcSwap::default(),
+        };
+        let all = (0..partitions)
+            .map(|index| self.partition(&topic, index))
+            .collect();
+        topic.partitions.store(Arc::new(all));
+        Arc::new(topic)
+    }
+
+    fn partition(&self, topic: &Topic, index: i32) -> Arc<Partition> {
+        let id = LogId {
+            topic: topic.name.to_string(),
+            topic_id: topic.id,
+            partition: index,
+        };
+        Arc::new(Partition::new(
+            id,
+            Arc::clone(&self.data_dir),
+            Arc::clone(&topic.settings),
+        ))
+    }
+
+    fn insert(&self, topic: Arc<Topic>) {
+        if let Some(flat) = metric_name(&topic.name) {
+            self.by_metric_name.insert(flat, Arc::clone(&topic.name));
+        }
+        self.by_id.insert(topic.id, Arc::clone(&topic));
+        self.by_name.insert(Arc::clone(&topic.name), topic);
+    }
+
+    /// A topic that differs from `name` only in '.' and '_'.
+    fn metric_twin(&self, name: &str) -> Option<Arc<str>> {
+        let twin = self.by_metric_name.get(&metric_name(name)?)?;
+        Some(Arc::clone(&twin))
+    }
+
+    /// Rewrites the catalog when most of it no longer counts.
+    fn compact(&self, recorded: &mut Recorded) -> Result<(), TopicError> {
+        if !recorded.catalog.is_mostly_stale() {
+            return Ok(());
+        }
+        // The block that is in use is as good as given out.
+        let begun = (recorded.next_producer_id + PRODUCER_ID_BLOCK - 1) / PRODUCER_ID_BLOCK;
+        let next_block = CatalogRecord::NextProducerId(begun * PRODUCER_ID_BLOCK);
+        let broker_configs =
+            recorded
+                .broker_configs
+                .iter()
+                .map(|(entity, configs)| CatalogRecord::BrokerConfigs {
+                    entity: entity.clone(),
+                    configs: configs.clone(),
+                });
+        let all = self.all();
+        let topics = all
+            .iter()
+            .map(|topic| topic.record(topic.partition_count(), topic.settings().overrides.clone()));
+        let records: Vec<_> = std::iter::once(next_block)
+            .chain(broker_configs)
+            .chain(topics)
+            .collect();
+        Ok(recorded.catalog.rewrite(records.iter())?)
+    }
+}
+
+/// How metrics write a name with a '.' or '_' in it: two names that come out the same may not both exist.
+fn metric_name(name: &str) -> Option<String> {
+    name.contains(['.', '_']).then(|| name.replace('.', "_"))
+}
+
+/// What is set for all brokers of a cluster of which nobody has set anything.
+fn initial_dynamic_defaults() -> ConfigMap {
+    INITIAL_DYNAMIC_DEFAULTS
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+/// Whether a topic is the broker's own.
+pub(crate) fn is_internal(name: &str) -> bool {
+    matches!(name, CONSUMER_OFFSETS | TRANSACTION_STATE | "__share_group_state")
+}
+
+fn check_name(name: &str) -> Result<(), TopicError> {
+    let invalid = |reason: String| Err(TopicError::InvalidName(reason));
+    if name.is_empty() || name == "." || name == ".." {
+        return invalid(format!("'{name}' is not allowed"));
+    }
+    if name.len() > MAX_NAME_LEN {
+        return invalid(format!(
+            "is {} characters long; {MAX_NAME_LEN} are allowed",
+            name.len()
+        ));
+    }
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if !name.bytes().all(legal) {
+        return invalid(format!(
+            "'{name}' has other characters than ASCII letters, digits, '.', '_' and '-'"
+        ));
+    }
+    Ok(())
+}
+
+/// A map of topics that hands out clones only: a guard of its map, held across an await, would stop the broker.
+#[derive(Debug)]
+struct TopicMap<K: std::hash::Hash + Eq>(DashMap<K, Arc<Topic>>);
+
+impl<K: std::hash::Hash + Eq> Default for TopicMap<K> {
+    fn default() -> Self {
+        // One node has few threads: shards beyond a few only cost memory.
+        Self(DashMap::with_shard_amount(4))
+    }
+}
+
+impl<K: std::hash::Hash + Eq> TopicMap<K> {
+    fn get<Q: ?Sized + std::hash::Hash + Eq>(&self, key: &Q) -> Option<Arc<Topic>>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.0.get(key).map(|topic| Arc::clone(&topic))
+    }
+
+    fn insert(&self, key: K, topic: Arc<Topic>) {
+        self.0.insert(key, topic);
+    }
+
+    fn remove(&self, key: &K) {
+        self.0.remove(key);
+    }
+
+    fn all(&self) -> Vec<Arc<Topic>> {
+        self.0.iter().map(|topic| Arc::clone(&topic)).collect()
+    }
+}

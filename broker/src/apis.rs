@@ -1,0 +1,263 @@
+//! The APIs that the broker answers: one list, from which dispatch, the ApiVersions answer and the table in
+//! `docs/compatibility.md` all come. Each API is a file in `handlers` that names its versions.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use brooklet_protocol::request::{self, RequestError, RequestHeader};
+use brooklet_protocol::response::{EncodeError, ResponseFrame};
+use brooklet_protocol::{Message, Request, StrBytes};
+use bytes::Bytes;
+
+use crate::handlers;
+use crate::node::{Endpoint, Node};
+
+/// What a handler's file says of its API.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Api {
+    pub(crate) key: i16,
+    pub(crate) name: &'static str,
+    /// The versions that are answered.
+    pub(crate) min: i16,
+    pub(crate) max: i16,
+    /// The least version that ApiVersions names, where it must name one that is not answered.
+    pub(crate) advertised_min: i16,
+}
+
+impl Api {
+    /// An API with the versions that are answered. That the message crate carries them all is checked when this is
+    /// compiled.
+    pub(crate) const fn new<R: Request>(name: &'static str, versions: RangeInclusive<i16>) -> Self {
+        let (min, max) = (*versions.start(), *versions.end());
+        assert!(
+            R::VERSIONS.min <= min && max <= R::VERSIONS.max,
+            "versions beyond what the messages carry"
+        );
+        assert!(
+            <R::Response as Message>::VERSIONS.min <= min && max <= <R::Response as Message>::VERSIONS.max,
+            "versions beyond what the messages carry"
+        );
+        Self {
+            key: R::KEY,
+            name,
+            min,
+            max,
+            advertised_min: min,
+        }
+    }
+
+    /// Names a lower version than is answered.
+    pub(crate) const fn advertise_from(self, version: i16) -> Self {
+        Self {
+            advertised_min: version,
+            ..self
+        }
+    }
+
+    pub(crate) fn answers(&self, version: i16) -> bool {
+        (self.min..=self.max).contains(&version)
+    }
+}
+
+/// A request's surroundings.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    pub(crate) node: Arc<Node>,
+    /// The listener that the client came in by.
+    pub(crate) endpoint: Arc<Endpoint>,
+    /// Where the client is.
+    pub(crate) peer: std::net::SocketAddr,
+    pub(crate) version: i16,
+    pub(crate) correlation_id: i32,
+    pub(crate) client_id: Option<StrBytes>,
+}
+
+/// What a handler answers with.
+#[derive(Debug)]
+pub(crate) enum Answer<T> {
+    /// A message, yet to be encoded.
+    Message(T),
+    /// A response that is encoded already.
+    Encoded(ResponseFrame),
+    /// No response: the client asked for none.
+    Nothing,
+    /// No response, and the end of the connection: the only way to tell a client that asked for none of an error.
+    Close(&'static str),
+}
+
+impl<T> From<T> for Answer<T> {
+    fn from(message: T) -> Self {
+        Self::Message(message)
+    }
+}
+
+/// What goes back to the client.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Frame(ResponseFrame),
+    Nothing,
+}
+
+/// Why a connection cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RequestFailure {
+    #[error("{api} v{version}: {source}")]
+    Request {
+        api: &'static str,
+        version: i16,
+        source: RequestError,
+    },
+    #[error("request header: {0}")]
+    Header(RequestError),
+    #[error("api key {0} is not answered here")]
+    UnknownApi(i16),
+    #[error("{api} v{version} is not answered here, only {min} to {max}")]
+    UnsupportedVersion {
+        api: &'static str,
+        version: i16,
+        min: i16,
+        max: i16,
+    },
+    #[error("{api} v{version}: {source}")]
+    Response {
+        api: &'static str,
+        version: i16,
+        source: EncodeError,
+    },
+    #[error("{0}")]
+    Closed(&'static str),
+}
+
+macro_rules! apis {
+    ($($module:ident: $request:ident,)*) => {
+        /// Every API that is answered, by key.
+        pub(crate) static APIS: &[Api] = &[$(handlers::$module::API),*];
+
+        /// Whether an API has tagged fields at a version (KIP-482). Those that are not answered have none that matter.
+        fn is_flexible(key: i16, version: i16) -> bool {
+            use brooklet_protocol::messages::*;
+            match key {
+                $(<$request as Request>::KEY => request::is_flexible::<$request>(version),)*
+                _ => false,
+            }
+        }
+
+        async fn dispatch(cx: RequestContext, api: &Api, body: Bytes) -> Result<Reply, RequestFailure> {
+            use brooklet_protocol::messages::*;
+            match api.key {
+                $(<$request as Request>::KEY => {
+                    let request = decode::<$request>(&cx, api, body)?;
+                    encode::<$request>(&cx, api, handlers::$module::handle(&cx, request).await.into())
+                })*
+                key => Err(RequestFailure::UnknownApi(key)),
+            }
+        }
+    };
+}
+
+apis! {
+    produce: ProduceRequest,
+    fetch: FetchRequest,
+    list_offsets: ListOffsetsRequest,
+    metadata: MetadataRequest,
+    offset_commit: OffsetCommitRequest,
+    offset_fetch: OffsetFetchRequest,
+    find_coordinator: FindCoordinatorRequest,
+    join_group: JoinGroupRequest,
+    heartbeat: HeartbeatRequest,
+    leave_group: LeaveGroupRequest,
+    sync_group: SyncGroupRequest,
+    describe_groups: DescribeGroupsRequest,
+    list_groups: ListGroupsRequest,
+    api_versions: ApiVersionsRequest,
+    create_topics: CreateTopicsRequest,
+    delete_topics: DeleteTopicsRequest,
+    delete_records: DeleteRecordsRequest,
+    init_producer_id: InitProducerIdRequest,
+    offset_for_leader_epoch: OffsetForLeaderEpochRequest,
+    describe_configs: DescribeConfigsRequest,
+    alter_configs: AlterConfigsRequest,
+    describe_log_dirs: DescribeLogDirsRequest,
+    create_partitions: CreatePartitionsRequest,
+    delete_groups: DeleteGroupsRequest,
+    incremental_alter_configs: IncrementalAlterConfigsRequest,
+    offset_delete: OffsetDeleteRequest,
+    describe_cluster: DescribeClusterRequest,
+    describe_topic_partitions: DescribeTopicPartitionsRequest,
+}
+
+/// The API with this key.
+pub(crate) fn api(key: i16) -> Option<&'static Api> {
+    APIS.iter().find(|api| api.key == key)
+}
+
+/// Answers one request frame. The error is the end of the connection.
+pub(crate) async fn answer(
+    node: Arc<Node>,
+    endpoint: Arc<Endpoint>,
+    peer: std::net::SocketAddr,
+    frame: Bytes,
+) -> Result<Reply, RequestFailure> {
+    let (header, body) = RequestHeader::parse(frame, is_flexible).map_err(RequestFailure::Header)?;
+    let api = api(header.api_key).ok_or(RequestFailure::UnknownApi(header.api_key))?;
+    let RequestHeader {
+        api_version: version,
+        correlation_id,
+        client_id,
+        ..
+    } = header;
+    let cx = RequestContext {
+        node,
+        endpoint,
+        peer,
+        version,
+        correlation_id,
+        client_id,
+    };
+    tracing::trace!(api = api.name, version, correlation_id, %peer, "request");
+    if !api.answers(version) {
+        if api.key == handlers::api_versions::API.key {
+            return handlers::api_versions::fall_back(correlation_id)
+                .map(Reply::Frame)
+                .map_err(|source| RequestFailure::Response {
+                    api: api.name,
+                    version,
+                    source,
+                });
+        }
+        return Err(RequestFailure::UnsupportedVersion {
+            api: api.name,
+            version,
+            min: api.min,
+            max: api.max,
+        });
+    }
+    dispatch(cx, api, body).await
+}
+
+fn decode<R: Request>(cx: &RequestContext, api: &Api, body: Bytes) -> Result<R, RequestFailure> {
+    request::decode_body(body, cx.version).map_err(|source| RequestFailure::Request {
+        api: api.name,
+        version: cx.version,
+        source,
+    })
+}
+
+fn encode<R: Request>(
+    cx: &RequestContext,
+    api: &Api,
+    answer: Answer<R::Response>,
+) -> Result<Reply, RequestFailure> {
+    match answer {
+        Answer::Message(message) => ResponseFrame::encode::<R>(cx.correlation_id, cx.version, &message)
+            .map(Reply::Frame)
+            .map_err(|source| RequestFailure::Response {
+                api: api.name,
+                version: cx.version,
+                source,
+            }),
+        Answer::Encoded(frame) => Ok(Reply::Frame(frame)),
+        Answer::Nothing => Ok(Reply::Nothing),
+        Answer::Close(reason) => Err(RequestFailure::Closed(reason)),
+    }
+}

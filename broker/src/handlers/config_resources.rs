@@ -1,0 +1,133 @@
+//! What has configs: topics and the broker. Shared by the handlers that describe and alter them.
+
+use std::sync::Arc;
+
+use brooklet_protocol::{ErrorCode, StrBytes};
+
+use super::{refusal, text};
+use crate::apis::RequestContext;
+use crate::config::{
+    AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_topic,
+    replace_broker, validate_topic,
+};
+use crate::node::NodeConfig;
+use crate::topics::{Topic, TopicError};
+
+/// A resource that a request names.
+pub(super) enum Resource {
+    Topic(Arc<Topic>),
+    /// This broker, or with the empty name all brokers.
+    Broker(DynamicScope),
+}
+
+/// How its configs are to change.
+pub(super) enum Change {
+    /// Those that are set now (IncrementalAlterConfigs).
+    Some(Vec<ConfigChange>),
+    /// All: those not named are set no more (AlterConfigs).
+    All(ConfigMap),
+}
+
+/// An error's code and message.
+pub(super) type Refused = (ErrorCode, Option<StrBytes>);
+
+/// Codes of `ConfigResource.Type`.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+impl Resource {
+    /// The resource of this type and name.
+    pub(super) fn find(cx: &RequestContext, resource_type: i8, name: &str) -> Result<Self, Refused> {
+        match resource_type {
+            TOPIC => {
+                let unknown = || refusal(&TopicError::Unknown(name.to_owned()));
+                cx.node.topics.by_name(name).map(Self::Topic).ok_or_else(unknown)
+            }
+            BROKER if name.is_empty() => Ok(Self::Broker(DynamicScope::Default)),
+            BROKER if name == cx.node.node_id().to_string() => Ok(Self::Broker(DynamicScope::Broker)),
+            BROKER => Err(invalid(format!(
+                "the only broker is {}, not '{name}'",
+                cx.node.node_id()
+            ))),
+            other => Err(invalid(format!("resources of type {other} have no configs here"))),
+        }
+    }
+
+    /// Changes its configs, or with `validate_only` tells whether they could be.
+    pub(super) fn change(
+        &self,
+        cx: &RequestContext,
+        change: &Change,
+        validate_only: bool,
+    ) -> Result<(), Refused> {
+        match self {
+            Self::Topic(topic) => change_topic(cx, topic, change, validate_only),
+            Self::Broker(scope) => change_broker(cx, *scope, change, validate_only),
+        }
+    }
+}
+
+fn change_topic(
+    cx: &RequestContext,
+    topic: &Topic,
+    change: &Change,
+    validate_only: bool,
+) -> Result<(), Refused> {
+    let config = cx.node.config();
+    let overrides = match change {
+        Change::Some(changes) => alter_topic(&topic.settings().overrides, changes, &config.layers),
+        Change::All(configs) => validate_topic(configs, &config.layers).map(|_| configs.clone()),
+    };
+    let overrides = overrides.map_err(|error| refused(&error))?;
+    if validate_only {
+        return Ok(());
+    }
+    cx.node
+        .topics
+        .configure(topic, overrides, &config.layers)
+        .map_err(|error| refusal(&error))
+}
+
+fn change_broker(
+    cx: &RequestContext,
+    scope: DynamicScope,
+    change: &Change,
+    validate_only: bool,
+) -> Result<(), Refused> {
+    cx.node.change_config(|present| {
+        let changed = match change {
+            Change::Some(changes) => alter_broker(&present.layers, scope, changes),
+            Change::All(configs) => replace_broker(&present.layers, scope, configs.clone()),
+        };
+        let (layers, broker) = changed.map_err(|error| refused(&error))?;
+        if validate_only {
+            return Ok(present.clone());
+        }
+        let (entity, configs) = kept(cx, scope, &layers);
+        cx.node
+            .topics
+            .configure_broker(entity, configs, &layers)
+            .map_err(|error| refusal(&error))?;
+        Ok(NodeConfig { layers, broker })
+    })
+}
+
+/// What the catalog keeps of one scope.
+fn kept(cx: &RequestContext, scope: DynamicScope, layers: &BrokerLayers) -> (String, ConfigMap) {
+    match scope {
+        DynamicScope::Broker => (cx.node.node_id().to_string(), layers.dynamic_broker.clone()),
+        DynamicScope::Default => (String::new(), layers.dynamic_default.clone()),
+    }
+}
+
+pub(super) fn refused(error: &AlterError) -> Refused {
+    let code = match error {
+        AlterError::InvalidRequest(_) => ErrorCode::InvalidRequest,
+        AlterError::InvalidConfig(_) => ErrorCode::InvalidConfig,
+    };
+    (code, Some(text(error.to_string())))
+}
+
+pub(super) fn invalid(message: String) -> Refused {
+    (ErrorCode::InvalidRequest, Some(text(message)))
+}

@@ -1,0 +1,101 @@
+//! ListOffsets: v1-10
+//!
+//! By time: the first record at or after it. Specials: -1 latest (the last stable offset for who reads committed
+//! records), -2 earliest, -3 that of the greatest timestamp (v7, KIP-734), -4 earliest local (v8), -5 latest tiered
+//! (v9). There are no tiers: the earliest local is the earliest, and nothing is tiered.
+
+use brooklet_protocol::ErrorCode;
+use brooklet_protocol::messages::list_offsets_response::{
+    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
+};
+use brooklet_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use brooklet_storage::{LogView, TimestampAndOffset};
+
+use crate::apis::{Api, RequestContext};
+use crate::error::ToErrorCode;
+use crate::partition::LEADER_EPOCH;
+
+pub(crate) const API: Api = Api::new::<ListOffsetsRequest>("ListOffsets", 1..=10);
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const NOWHERE: TimestampAndOffset = TimestampAndOffset {
+    timestamp: -1,
+    offset: -1,
+};
+const READ_COMMITTED: i8 = 1;
+
+#[allow(clippy::unused_async, reason = "handlers have one shape")]
+pub(crate) async fn handle(cx: &RequestContext, request: ListOffsetsRequest) -> ListOffsetsResponse {
+    let committed_only = request.isolation_level == READ_COMMITTED;
+    let topics = request.topics.into_iter().map(|topic| {
+        let found = cx.node.topics.by_name(&topic.name);
+        let partitions = topic.partitions.into_iter().map(|asked| {
+            let response =
+                ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
+            let partition = found
+                .as_ref()
+                .and_then(|topic| topic.partition(asked.partition_index));
+            let offset = match partition {
+                None => Err(ErrorCode::UnknownTopicOrPartition),
+                Some(_) if asked.current_leader_epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
+                Some(partition) => partition
+                    .view()
+                    .map_err(|error| error.error_code())
+                    .and_then(|view| look_up(view, asked.timestamp, committed_only, cx.version)),
+            };
+            match offset {
+                Ok(found) => {
+                    let response = response.with_timestamp(found.timestamp).with_offset(found.offset);
+                    let has_epoch = found.offset >= 0 && cx.version >= 4;
+                    if has_epoch {
+                        response.with_leader_epoch(LEADER_EPOCH)
+                    } else {
+                        response
+                    }
+                }
+                Err(error) => response.with_error_code(error.code()),
+            }
+        });
+        ListOffsetsTopicResponse::default()
+            .with_name(topic.name)
+            .with_partitions(partitions.collect())
+    });
+    ListOffsetsResponse::default().with_topics(topics.collect())
+}
+
+fn look_up(
+    view: &LogView,
+    timestamp: i64,
+    committed_only: bool,
+    version: i16,
+) -> Result<TimestampAndOffset, ErrorCode> {
+    let end = if committed_only {
+        view.last_stable_offset()
+    } else {
+        view.next_offset()
+    };
+    let at = |offset| {
+        Ok(TimestampAndOffset {
+            timestamp: -1,
+            offset,
+        })
+    };
+    let stored = |found: Result<Option<TimestampAndOffset>, brooklet_storage::Error>| {
+        let found = found.map_err(|error| error.error_code())?;
+        // What the client could not read must not be found either.
+        Ok(found.filter(|found| found.offset < end).unwrap_or(NOWHERE))
+    };
+    match timestamp {
+        LATEST => at(end),
+        EARLIEST => at(view.log_start_offset()),
+        MAX_TIMESTAMP if version >= 7 => stored(view.max_timestamp()),
+        EARLIEST_LOCAL if version >= 8 => at(view.log_start_offset()),
+        LATEST_TIERED if version >= 9 => Ok(NOWHERE),
+        timestamp if timestamp >= 0 => stored(view.first_at_or_after(timestamp)),
+        _ => Err(ErrorCode::UnsupportedVersion),
+    }
+}

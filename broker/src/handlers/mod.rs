@@ -1,0 +1,52 @@
+//! One file for each API that the broker answers. Each begins with a card: the versions, what is done, and where it
+//! differs from Apache Kafka. `crate::apis` has the list.
+
+pub(crate) mod alter_configs;
+pub(crate) mod api_versions;
+pub(crate) mod create_partitions;
+pub(crate) mod create_topics;
+pub(crate) mod delete_groups;
+pub(crate) mod delete_records;
+pub(crate) mod delete_topics;
+pub(crate) mod describe_cluster;
+pub(crate) mod describe_configs;
+pub(crate) mod describe_groups;
+pub(crate) mod describe_log_dirs;
+pub(crate) mod describe_topic_partitions;
+pub(crate) mod fetch;
+pub(crate) mod find_coordinator;
+pub(crate) mod heartbeat;
+pub(crate) mod incremental_alter_configs;
+pub(crate) mod init_producer_id;
+pub(crate) mod join_group;
+pub(crate) mod leave_group;
+pub(crate) mod list_groups;
+pub(crate) mod list_offsets;
+pub(crate) mod metadata;
+pub(crate) mod offset_commit;
+pub(crate) mod offset_delete;
+pub(crate) mod offset_fetch;
+pub(crate) mod offset_for_leader_epoch;
+pub(crate) mod produce;
+pub(crate) mod sync_group;
+
+mod config_resources;
+mod operations;
+
+use brooklet_protocol::messages::TopicName;
+use brooklet_protocol::{ErrorCode, StrBytes};
+
+use crate::error::ToErrorCode;
+
+fn text(value: impl Into<String>) -> StrBytes {
+    StrBytes::from_string(value.into())
+}
+
+fn topic_name(name: &str) -> TopicName {
+    TopicName(text(name))
+}
+
+/// An error's code and what a person should read of it.
+fn refusal(error: &(impl ToErrorCode + std::fmt::Display)) -> (ErrorCode, Option<StrBytes>) {
+    (error.error_code(), Some(text(error.to_string())))
+}

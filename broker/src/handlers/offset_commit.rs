@@ -1,0 +1,84 @@
+//! OffsetCommit: v2-9
+//!
+//! v2 to v4 may say how long to keep the offsets · v6 leader epoch · v7 static members · v9 GROUP_ID_NOT_FOUND
+//! (KIP-848). Offsets of topics that do not exist are refused one by one.
+
+use brooklet_protocol::ErrorCode;
+use brooklet_protocol::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use brooklet_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
+
+use crate::apis::{Api, RequestContext};
+use crate::groups::requests::{CommitRequest, MemberIdentity, OffsetToCommit};
+
+pub(crate) const API: Api = Api::new::<OffsetCommitRequest>("OffsetCommit", 2..=9);
+
+pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) -> OffsetCommitResponse {
+    let exists = |topic: &str, partition: i32| {
+        cx.node
+            .topics
+            .by_name(topic)
+            .is_some_and(|topic| topic.partition(partition).is_some())
+    };
+    let mut offsets = Vec::new();
+    let mut outcomes = Vec::new();
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            if !exists(&topic.name, partition.partition_index) {
+                outcomes.push(ErrorCode::UnknownTopicOrPartition);
+                continue;
+            }
+            outcomes.push(ErrorCode::None);
+            offsets.push(OffsetToCommit {
+                topic: topic.name.to_string(),
+                partition: partition.partition_index,
+                offset: partition.committed_offset,
+                leader_epoch: partition.committed_leader_epoch,
+                metadata: partition
+                    .committed_metadata
+                    .as_deref()
+                    .unwrap_or_default()
+                    .to_owned(),
+            });
+        }
+    }
+    let commit = CommitRequest {
+        member: MemberIdentity {
+            group_id: request.group_id.to_string(),
+            member_id: request.member_id.to_string(),
+            group_instance_id: request.group_instance_id.map(|id| id.to_string()),
+            generation: request.generation_id_or_member_epoch,
+        },
+        knows_group_id_not_found: cx.version >= 9,
+        retention_ms: Some(request.retention_time_ms)
+            .filter(|_| cx.version <= 4)
+            .filter(|ms| *ms >= 0),
+        offsets,
+    };
+    match cx.node.groups.commit(commit).await {
+        Ok(committed) => {
+            let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
+            for (outcome, committed) in pending.zip(committed) {
+                *outcome = committed;
+            }
+        }
+        Err(error) => outcomes.fill(error),
+    }
+    let mut outcomes = outcomes.into_iter();
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic
+            .partitions
+            .into_iter()
+            .zip(&mut outcomes)
+            .map(|(partition, outcome)| {
+                OffsetCommitResponsePartition::default()
+                    .with_partition_index(partition.partition_index)
+                    .with_error_code(outcome.code())
+            });
+        OffsetCommitResponseTopic::default()
+            .with_name(topic.name)
+            .with_partitions(partitions.collect())
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}

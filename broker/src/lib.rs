@@ -1,3 +1,47 @@
-//! Placeholder.
+//! A Kafka for development: one small binary, or a broker inside your test.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use brooklet::{Broker, Record};
+//!
+//! let broker = Broker::builder().ephemeral().start().await?;
+//! // Any Kafka client, of any language, can use it now:
+//! let servers: &str = broker.bootstrap_servers();
+//! assert!(servers.starts_with("127.0.0.1:"));
+//!
+//! // A test may do without a client:
+//! broker.create_topic("orders", 3)?;
+//! broker.produce("orders", 0, [Record::new("key", "value")])?;
+//! assert_eq!(broker.records("orders")?.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing is global: several brokers in one process know nothing of each other. Nothing is printed either: events go
+//! to whatever [`tracing`] subscriber the program has.
 
+mod apis;
+mod blocking;
+mod broker;
+mod builder;
+mod clock;
 pub mod config;
+mod coordinator;
+mod error;
+mod fetch_session;
+mod fetch_wait;
+mod groups;
+mod handlers;
+mod in_process;
+mod node;
+mod partition;
+mod server;
+mod topic_settings;
+mod topics;
+
+pub use blocking::BlockingBroker;
+pub use broker::{Address, Broker};
+pub use builder::{BrokerBuilder, StartError};
+pub use in_process::{ConsumedRecord, Record, RecordsError};
+pub use server::listener::BindError;

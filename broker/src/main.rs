@@ -1,1 +1,167 @@
-fn main() {}
+//! The `brooklet` binary: command line, log, admin port, signals, and a broker.
+
+mod admin;
+mod cli;
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use brooklet::{Broker, BrokerBuilder};
+use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::admin::Readiness;
+use crate::cli::{Asked, Cli, ServeArgs};
+
+/// More threads than this would only hold memory: what a request does between waits is short.
+const MAX_WORKERS: usize = 4;
+/// Files are opened, synced and removed off the runtime's threads.
+const MAX_BLOCKING: usize = 8;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let args = Cli::parse().serve();
+    match run(args, started) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("brooklet: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
+    log_to_stderr(&args.log)?;
+    let asked = args.resolve()?;
+    raise_open_file_limit();
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_WORKERS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers)
+        .max_blocking_threads(MAX_BLOCKING)
+        .enable_all()
+        .build()
+        .context("no runtime")?;
+    runtime.block_on(serve(asked, started))
+}
+
+async fn serve(asked: Asked, started: Instant) -> anyhow::Result<()> {
+    let mut stop = StopSignals::new()?;
+    let (readiness, watching) = watch::channel(Readiness::Starting);
+    let admin = match &asked.admin {
+        None => None,
+        Some(address) => {
+            let (listener, bound) = admin::bind(address).await?;
+            tokio::spawn(admin::serve(listener, watching));
+            Some(bound)
+        }
+    };
+    let broker = builder(&asked)?.start().await?;
+    let addresses = broker.addresses();
+    let shown: Vec<String> = addresses
+        .iter()
+        .map(|address| match address.bound.to_string() == address.advertised {
+            true => format!("{} {}", address.listener, address.bound),
+            false => format!(
+                "{} {} (clients are told {})",
+                address.listener, address.bound, address.advertised
+            ),
+        })
+        .collect();
+    readiness.send_replace(Readiness::Ready {
+        listeners: addresses.into_iter().map(|address| address.advertised).collect(),
+    });
+    tracing::info!(
+        "ready in {} ms: {}; admin {}; data in {}",
+        started.elapsed().as_millis(),
+        if shown.is_empty() {
+            "no listener".to_owned()
+        } else {
+            shown.join(", ")
+        },
+        admin.map_or("off".to_owned(), |bound| bound.to_string()),
+        broker.data_dir().display(),
+    );
+
+    let signal = stop.next().await;
+    tracing::info!("{signal} received, stopping");
+    readiness.send_replace(Readiness::Stopping);
+    tokio::select! {
+        () = broker.shutdown() => tracing::info!("stopped"),
+        // Whoever asks twice does not want to wait.
+        signal = stop.next() => tracing::warn!("{signal} received again, stopping at once"),
+    }
+    Ok(())
+}
+
+fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
+    let mut builder = Broker::builder();
+    for (name, setting) in asked.settings.iter() {
+        builder = builder.set(name, &*setting.value);
+    }
+    // Checked with the places that the settings come from, so that the message can name them.
+    asked.settings.layers()?;
+    builder = match &asked.listen {
+        None => builder.without_listeners(),
+        Some(addresses) if addresses.is_empty() => builder.default_listeners(),
+        Some(addresses) => addresses.iter().fold(builder, BrokerBuilder::listen),
+    };
+    Ok(match &asked.data_dir {
+        Some(path) => builder.data_dir(path),
+        None => builder.ephemeral(),
+    })
+}
+
+fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::builder()
+        .parse(filter)
+        .with_context(|| format!("--log {filter}"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
+}
+
+/// Each connection takes a descriptor, and the usual soft limit of 1,024 is soon reached.
+fn raise_open_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::debug!(%error, "limit of open files not raised");
+    }
+}
+
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

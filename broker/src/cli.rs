@@ -1,0 +1,256 @@
+//! The command line: flags over environment over file over defaults.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use brooklet::config::{ENVIRONMENT_PREFIX, Origin, Settings};
+use clap::{Args, Parser, Subcommand};
+
+/// A Kafka for development: one small process that every Kafka client can use.
+///
+/// `brooklet` alone starts a broker on 127.0.0.1:9092 that keeps its data in ./brooklet-data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "brooklet",
+    version,
+    args_conflicts_with_subcommands = true,
+    max_term_width = 110
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a broker. This is what `brooklet` alone does.
+    Serve(ServeArgs),
+}
+
+impl Cli {
+    /// The broker that is asked for.
+    pub(crate) fn serve(self) -> ServeArgs {
+        match self.command {
+            Some(Command::Serve(args)) => args,
+            None => self.serve,
+        }
+    }
+}
+
+/// How to run a broker.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ServeArgs {
+    /// Keep data in this directory, which is made if it is not there [default: ./brooklet-data]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "BROOKLET_DATA_DIR",
+        conflicts_with = "ephemeral"
+    )]
+    data_dir: Option<PathBuf>,
+
+    /// Keep data in a temporary directory that is gone when the broker is
+    #[arg(long, env = "BROOKLET_EPHEMERAL", value_parser = clap::builder::FalseyValueParser::new())]
+    ephemeral: bool,
+
+    /// Listen for Kafka clients here; may be given more than once; port 0 takes a free one; `off` for nowhere
+    /// [default: 127.0.0.1:9092]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "BROOKLET_LISTEN",
+        value_delimiter = ','
+    )]
+    listen: Vec<String>,
+
+    /// Read properties from this file: server.properties, or YAML if its name ends in .yaml or .yml
+    #[arg(long, value_name = "FILE", env = "BROOKLET_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Set any broker property by Kafka's own name; may be given more than once
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
+
+    /// Answer /healthz, /readyz and /version here; `off` for nowhere
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        env = "BROOKLET_ADMIN",
+        default_value = "127.0.0.1:9644"
+    )]
+    admin: String,
+
+    /// What to log: error, warn, info, debug or trace, or a list as in `info,brooklet::groups=debug`
+    #[arg(long, value_name = "LEVEL", env = "BROOKLET_LOG", default_value = "info")]
+    pub(crate) log: String,
+}
+
+const AFTER_HELP: &str = "\
+Every property can also be set in the environment: BROOKLET_ and its name in capitals with _ for a dot, as in
+BROOKLET_NUM_PARTITIONS=3. Flags count before the environment, the environment before the file.
+
+Examples:
+  brooklet                                               a broker with its defaults
+  brooklet --ephemeral --listen 127.0.0.1:0              for one test run, on a free port
+  brooklet --config server.properties --set num.partitions=3
+  brooklet --set listeners=IN://:9092,OUT://127.0.0.1:19092 \\
+           --set advertised.listeners=IN://kafka:9092,OUT://localhost:19092 \\
+           --set listener.security.protocol.map=IN:PLAINTEXT,OUT:PLAINTEXT
+
+docs/configuration.md lists every property and what it does here.";
+
+/// Environment variables that are flags, not properties.
+const OWN_VARIABLES: [&str; 6] = [
+    "BROOKLET_DATA_DIR",
+    "BROOKLET_EPHEMERAL",
+    "BROOKLET_LISTEN",
+    "BROOKLET_CONFIG",
+    "BROOKLET_ADMIN",
+    "BROOKLET_LOG",
+];
+const OFF: &str = "off";
+
+/// What the command line asks for, put together.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) settings: Settings,
+    /// `None` for a temporary directory.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// `None` for no listener; empty for what the settings say.
+    pub(crate) listen: Option<Vec<String>>,
+    /// `None` for no admin port.
+    pub(crate) admin: Option<String>,
+}
+
+impl ServeArgs {
+    /// Reads the file and the environment and puts all together.
+    pub(crate) fn resolve(self) -> anyhow::Result<Asked> {
+        let flags = self.flag_settings()?;
+        let environment = std::env::vars().filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX));
+        let environment = Settings::from_environment(environment, &OWN_VARIABLES)?;
+        let file = match &self.config {
+            Some(path) => read_settings(path)?,
+            None => Settings::default(),
+        };
+        let settings = flags.or(environment).or(file);
+        let listen = match self.listen.as_slice() {
+            [only] if only == OFF => None,
+            addresses if addresses.iter().any(|address| address == OFF) => {
+                bail!("--listen off stands alone: it means that there is no listener")
+            }
+            addresses => Some(addresses.to_vec()),
+        };
+        if listen.as_ref().is_none_or(|addresses| !addresses.is_empty())
+            && let Some(setting) = settings.get("listeners")
+            && matches!(setting.origin, Origin::Flag(_))
+        {
+            bail!("--listen and --set listeners=… both say where to listen; use one of them");
+        }
+        let data_dir = match (self.ephemeral, self.data_dir) {
+            (true, _) => None,
+            (false, Some(path)) => Some(path),
+            (false, None) => Some(configured_data_dir(&settings)?),
+        };
+        let admin = Some(self.admin).filter(|address| address != OFF);
+        Ok(Asked {
+            settings,
+            data_dir,
+            listen,
+            admin,
+        })
+    }
+
+    fn flag_settings(&self) -> anyhow::Result<Settings> {
+        let mut settings = Settings::default();
+        for text in &self.set {
+            let (name, value) = text
+                .split_once('=')
+                .with_context(|| format!("--set {text}: expected NAME=VALUE"))?;
+            settings.set(
+                name.trim().to_owned(),
+                value.trim().to_owned(),
+                Origin::Flag(format!("--set {text}")),
+            )?;
+        }
+        Ok(settings)
+    }
+}
+
+fn read_settings(path: &Path) -> anyhow::Result<Settings> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
+    Ok(Settings::from_file(path, &text)?)
+}
+
+/// `log.dirs` or `log.dir`, or their default.
+fn configured_data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {
+    let layers = settings.layers()?;
+    Ok(brooklet::config::BrokerConfig::resolve(&layers)?.log_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn ask(args: &[&str]) -> anyhow::Result<Asked> {
+        let args = std::iter::once(&"brooklet").chain(args);
+        Cli::try_parse_from(args)
+            .map_err(anyhow::Error::from)?
+            .serve()
+            .resolve()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn alone_it_means_serve_with_the_defaults() {
+        for args in [&[][..], &["serve"]] {
+            let asked = ask(args).unwrap();
+            assert_eq!(asked.data_dir.unwrap(), PathBuf::from("./brooklet-data"));
+            assert_eq!(asked.listen, Some(Vec::new()));
+            assert_eq!(asked.admin.as_deref(), Some("127.0.0.1:9644"));
+        }
+    }
+
+    #[test]
+    fn flags_count_before_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.properties");
+        std::fs::write(
+            &path,
+            "num.partitions=5\nlog.dirs=/tmp/from-file\nauto.create.topics.enable=false\n",
+        )
+        .unwrap();
+        let asked = ask(&["--config", path.to_str().unwrap(), "--set", "num.partitions=7"]).unwrap();
+        assert_eq!(asked.settings.get("num.partitions").unwrap().value, "7");
+        assert_eq!(
+            asked.settings.get("auto.create.topics.enable").unwrap().value,
+            "false"
+        );
+        assert_eq!(asked.data_dir.unwrap(), PathBuf::from("/tmp/from-file"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (args, expected) in [
+            (&["--set", "num.partition=3"][..], "did you mean num.partitions?"),
+            (&["--set", "num.partitions"], "expected NAME=VALUE"),
+            (&["--set", "num.partitions=x"], "num.partitions"),
+            (
+                &["--listen", "127.0.0.1:1", "--set", "listeners=A://:1"],
+                "use one of them",
+            ),
+            (&["--config", "/no/such/file"], "/no/such/file"),
+            (&["--ephemeral", "--data-dir", "x"], "cannot be used with"),
+        ] {
+            let error = format!("{:#}", ask(args).unwrap_err());
+            assert!(error.contains(expected), "{args:?}: {error}");
+        }
+    }
+}

@@ -261,3 +261,6 @@ fn encode<R: Request>(
         Answer::Close(reason) => Err(RequestFailure::Closed(reason)),
     }
 }
+
+#[cfg(test)]
+mod compatibility;

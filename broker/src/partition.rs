@@ -96,7 +96,7 @@ impl Partition {
 
     /// Takes the partition's files away. The path is what remains to be removed.
     pub(crate) fn delete(&self) -> Result<Option<std::path::PathBuf>, Error> {
-        let remains = self.with_log(|log| log.delete())?;
+        let remains = self.with_log(brooklet_storage::PartitionLog::delete)?;
         self.waiters.wake_all();
         Ok(remains)
     }

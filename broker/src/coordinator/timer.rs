@@ -53,11 +53,6 @@ impl<K: Clone + Eq + Hash + Ord> TimerQueue<K> {
         self.deadlines.remove(&key);
         Some(key)
     }
-
-    #[cfg(test)]
-    pub(crate) fn is_armed(&self, key: &K) -> bool {
-        self.deadlines.contains_key(key)
-    }
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ impl GroupShard {
         }
         self.group_or_new(&request.group_id, now);
         self.step(&request.group_id, now, |group, turn| {
-            group.join(token, request, turn)
+            group.join(token, request, turn);
         });
     }
 
@@ -132,7 +132,7 @@ impl GroupShard {
         let error = match self.groups.contains_key(request.group_id.as_str()) {
             true => {
                 self.step(&request.group_id, now, |group, turn| {
-                    group.sync(token, request, turn)
+                    group.sync(token, request, turn);
                 });
                 return;
             }

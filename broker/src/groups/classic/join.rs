@@ -39,7 +39,7 @@ impl ClassicGroup {
         let member_id = format!("{prefix}-{}", Uuid::new_v4());
         if let Some(instance) = &request.group_instance_id {
             match self.static_members.get(instance).cloned() {
-                Some(old_id) => self.replace_static(&old_id, member_id, token, request, turn),
+                Some(old_id) => self.replace_static(&old_id, &member_id, token, request, turn),
                 None => self.add(member_id, token, request, turn),
             }
         } else if request.requires_member_id {
@@ -117,26 +117,26 @@ impl ClassicGroup {
     fn replace_static(
         &mut self,
         old_id: &str,
-        new_id: String,
+        new_id: &str,
         token: Token,
         request: &JoinRequest,
         turn: &mut Turn<'_>,
     ) {
         let old_leader = self.leader.clone();
-        self.rename_member(old_id, &new_id, turn);
-        self.update(&new_id, token, request, turn);
-        self.renew_session(&new_id, turn);
+        self.rename_member(old_id, new_id, turn);
+        self.update(new_id, token, request, turn);
+        self.renew_session(new_id, turn);
         match self.state {
             GroupState::Stable if self.select_protocol().as_deref() == self.protocol.as_deref() => {
                 self.persist(turn);
-                let mut response = self.current_generation(&new_id, request.can_skip_assignment);
+                let mut response = self.current_generation(new_id, request.can_skip_assignment);
                 if request.can_skip_assignment {
-                    response.skip_assignment = self.is_leader(&new_id);
+                    response.skip_assignment = self.is_leader(new_id);
                 } else {
                     // An old client that saw itself as the leader would assign; it must not.
                     response.leader = old_leader.unwrap_or_default();
                 }
-                if let Some(member) = self.members.get_mut(&new_id) {
+                if let Some(member) = self.members.get_mut(new_id) {
                     member.awaiting_join = None;
                     member.is_new = false;
                 }
@@ -150,7 +150,7 @@ impl ClassicGroup {
                 self.prepare_rebalance(&format!("static member {new_id} came back"), turn);
             }
             GroupState::PreparingRebalance | GroupState::Empty | GroupState::Dead => {
-                self.complete_if_all_joined(turn)
+                self.complete_if_all_joined(turn);
             }
         }
     }

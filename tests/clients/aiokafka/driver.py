@@ -76,7 +76,7 @@ class Deliveries:
             sys.exit(self.failure or f"{self.acknowledged} of {count} records acknowledged")
 
 
-async def produce(bootstrap, topic, partitions, compression, first, count):
+async def produce(bootstrap, topic, partitions, compression, first, count, base_ms=1_700_000_000_000):
     partitions, first, count = int(partitions), int(first), int(count)
     deliveries = Deliveries()
     async with new_producer(bootstrap, compression) as producer:
@@ -88,7 +88,7 @@ async def produce(bootstrap, topic, partitions, compression, first, count):
                 key=f"k-{i}".encode(),
                 value=f"v-{i}-".encode() + b"x" * (i % 200),
                 headers=[("i", str(i).encode()), ("dup", b"a"), ("dup", b"b"), ("empty", b"")],
-                timestamp_ms=1_700_000_000_000 + i,
+                timestamp_ms=int(base_ms) + i,
             ))
         await producer.flush()
     deliveries.check(count)

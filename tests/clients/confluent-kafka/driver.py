@@ -78,7 +78,7 @@ def send(producer, topic, **record):
             producer.poll(0.1)
 
 
-def produce(bootstrap, topic, partitions, compression, first, count):
+def produce(bootstrap, topic, partitions, compression, first, count, base_ms=1_700_000_000_000):
     partitions, first, count = int(partitions), int(first), int(count)
     producer = new_producer(bootstrap, compression)
     deliveries = Deliveries()
@@ -90,7 +90,7 @@ def produce(bootstrap, topic, partitions, compression, first, count):
             key=f"k-{i}",
             value=f"v-{i}-" + "x" * (i % 200),
             headers=[("i", str(i)), ("dup", "a"), ("dup", "b"), ("empty", "")],
-            timestamp=1_700_000_000_000 + i,
+            timestamp=int(base_ms) + i,
             on_delivery=deliveries.expect(partition),
         )
     producer.flush()

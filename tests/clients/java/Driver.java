@@ -49,7 +49,8 @@ public final class Driver {
             case "versions" -> versions();
             case "create" -> create(args[1], args[2], Integer.parseInt(args[3]));
             case "produce" -> produce(args[1], args[2], Integer.parseInt(args[3]), args[4],
-                Integer.parseInt(args[5]), Integer.parseInt(args[6]));
+                Integer.parseInt(args[5]), Integer.parseInt(args[6]),
+                args.length > 7 ? Long.parseLong(args[7]) : 1_700_000_000_000L);
             case "produce-file" -> produceFile(args[1], args[2], Integer.parseInt(args[3]), Path.of(args[4]), args[5]);
             case "consume" -> consume(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]));
             case "consume-file" -> consumeFile(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]),
@@ -77,7 +78,8 @@ public final class Driver {
         emit("{\"created\":" + json(topic) + "}");
     }
 
-    private static void produce(String bootstrap, String topic, int partitions, String compression, int first, int count) {
+    private static void produce(String bootstrap, String topic, int partitions, String compression, int first, int count,
+            long baseMs) {
         var deliveries = new Deliveries();
         try (var producer = newProducer(bootstrap, compression)) {
             for (int i = first; i < first + count; i++) {
@@ -86,7 +88,7 @@ public final class Driver {
                     new RecordHeader("dup", bytes("a")),
                     new RecordHeader("dup", bytes("b")),
                     new RecordHeader("empty", bytes("")));
-                deliveries.send(producer, new ProducerRecord<>(topic, i % partitions, 1_700_000_000_000L + i,
+                deliveries.send(producer, new ProducerRecord<>(topic, i % partitions, baseMs + i,
                     bytes("k-" + i), bytes("v-" + i + "-" + "x".repeat(i % 200)), headers));
             }
         } // closing waits for everything sent

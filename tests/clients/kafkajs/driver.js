@@ -33,8 +33,8 @@ function emit(line) {
   fs.writeSync(1, JSON.stringify(line) + '\n')
 }
 
-function connectTo(bootstrap) {
-  return new Kafka({ brokers: bootstrap.split(','), logLevel: logLevel.WARN })
+function connectTo(bootstrap, settings) {
+  return new Kafka({ brokers: bootstrap.split(','), logLevel: logLevel.WARN, ...settings })
 }
 
 function versions() {
@@ -59,8 +59,10 @@ async function create(bootstrap, topic, partitions) {
 }
 
 async function newProducer(bootstrap) {
-  const producer = connectTo(bootstrap).producer({
-    idempotent: true, // implies acks=all and unlimited retries
+  // By default the client gives up on a broker that it cannot reach for a quarter of a minute.
+  const retry = { retries: Number.MAX_SAFE_INTEGER, maxRetryTime: 1000 }
+  const producer = connectTo(bootstrap, { retry }).producer({
+    idempotent: true, // implies acks=all
     maxInFlightRequests: 1, // more would let a retry overtake
     createPartitioner: Partitioners.DefaultPartitioner,
   })
@@ -83,7 +85,7 @@ async function send(producer, topic, compression, messages, ranges) {
   if (sentTo.size > 0) throw new Error(`no acknowledgement for partitions ${[...sentTo.keys()]}`)
 }
 
-async function produce(bootstrap, topic, partitions, compression, first, count) {
+async function produce(bootstrap, topic, partitions, compression, first, count, baseMs = 1_700_000_000_000) {
   const [from, end] = [Number(first), Number(first) + Number(count)]
   const producer = await newProducer(bootstrap)
   const offsets = {}
@@ -95,7 +97,7 @@ async function produce(bootstrap, topic, partitions, compression, first, count) 
         key: `k-${i}`,
         value: `v-${i}-${'x'.repeat(i % 200)}`,
         headers: { i: String(i), dup: ['a', 'b'], empty: '' },
-        timestamp: String(1_700_000_000_000 + i),
+        timestamp: String(Number(baseMs) + i),
       })
     }
     await send(producer, topic, compression, messages, offsets)

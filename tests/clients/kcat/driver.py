@@ -16,8 +16,8 @@ IDLE_LIMIT_S = 30
 
 
 def kcat(*args):
-    # The kernel ends kcat when this driver dies, however it dies.
-    return ["setpriv", "--pdeathsig", "KILL", "kcat", *args]
+    # The kernel ends kcat when this driver dies, however it dies. With -E kcat waits for brokers that went away.
+    return ["setpriv", "--pdeathsig", "KILL", "kcat", "-E", *args]
 
 
 def emit(line):
@@ -47,7 +47,7 @@ def create(bootstrap, topic, _partitions):
     sys.exit(f"{topic} was not created by asking for its metadata")
 
 
-def produce(bootstrap, topic, partitions, compression, first, count):
+def produce(bootstrap, topic, partitions, compression, first, count, _base_ms=None):
     partitions, first, count = int(partitions), int(first), int(count)
 
     def produce_partition(partition):

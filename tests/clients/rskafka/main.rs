@@ -35,7 +35,29 @@ async fn main() -> ExitCode {
         ["versions"] => versions(),
         ["create", bootstrap, topic, partitions] => create(bootstrap, topic, partitions).await,
         ["produce", bootstrap, topic, partitions, compression, first, count] => {
-            produce(bootstrap, topic, partitions, compression, first, count).await
+            produce(
+                bootstrap,
+                topic,
+                partitions,
+                compression,
+                first,
+                count,
+                "1700000000000",
+            )
+            .await
+        }
+        [
+            "produce",
+            bootstrap,
+            topic,
+            partitions,
+            compression,
+            first,
+            count,
+            base_ms @ ..,
+        ] => {
+            let base_ms = base_ms.first().unwrap_or(&"1700000000000");
+            produce(bootstrap, topic, partitions, compression, first, count, base_ms).await
         }
         ["consume", bootstrap, topic, partitions, count] => {
             consume(bootstrap, topic, partitions, count).await
@@ -92,10 +114,12 @@ async fn produce(
     compression: &str,
     first: &str,
     count: &str,
+    base_ms: &str,
 ) -> Result<()> {
     let partitions: usize = partitions.parse()?;
     let first: usize = first.parse()?;
     let count: usize = count.parse()?;
+    let base_ms: i64 = base_ms.parse()?;
     let compression = match compression {
         "none" => Compression::NoCompression,
         "gzip" => Compression::Gzip,
@@ -115,7 +139,7 @@ async fn produce(
             .partition_client(topic, i32::try_from(partition)?, UnknownTopicHandling::Retry)
             .await?;
         for batch in numbers.chunks(RECORDS_PER_BATCH) {
-            let records = batch.iter().map(|&i| record(i)).collect::<Result<_>>()?;
+            let records = batch.iter().map(|&i| record(i, base_ms)).collect::<Result<_>>()?;
             let acked = writer.produce(records, compression).await?; // always with acks=all
             let (Some(&low), Some(&high)) = (acked.iter().min(), acked.iter().max()) else {
                 bail!("no offsets for {} records", batch.len());
@@ -126,8 +150,8 @@ async fn produce(
     emit(&json!({"produced": count, "offsets": offsets}))
 }
 
-fn record(i: usize) -> Result<Record> {
-    let timestamp = 1_700_000_000_000 + i64::try_from(i)?;
+fn record(i: usize, base_ms: i64) -> Result<Record> {
+    let timestamp = base_ms + i64::try_from(i)?;
     Ok(Record {
         key: Some(format!("k-{i}").into_bytes()),
         value: Some(format!("v-{i}-{}", "x".repeat(i % 200)).into_bytes()),

@@ -41,7 +41,11 @@ func main() {
 	case "create":
 		create(args[0], args[1], number(args[2]))
 	case "produce":
-		produce(args[0], args[1], number(args[2]), args[3], number(args[4]), number(args[5]))
+		baseMs := 1_700_000_000_000
+		if len(args) > 6 {
+			baseMs = number(args[6])
+		}
+		produce(args[0], args[1], number(args[2]), args[3], number(args[4]), number(args[5]), baseMs)
 	case "produce-file":
 		produceFile(args[0], args[1], number(args[2]), args[3], args[4])
 	case "consume":
@@ -153,7 +157,7 @@ func (p *producer) finish(count int) {
 	}
 }
 
-func produce(bootstrap, topic string, partitions int, compression string, first, count int) {
+func produce(bootstrap, topic string, partitions int, compression string, first, count, baseMs int) {
 	p := newProducer(bootstrap, topic, compression)
 	for i := first; i < first+count; i++ {
 		p.send(&kgo.Record{
@@ -166,7 +170,7 @@ func produce(bootstrap, topic string, partitions int, compression string, first,
 				{Key: "dup", Value: []byte("b")},
 				{Key: "empty", Value: []byte{}},
 			},
-			Timestamp: time.UnixMilli(1_700_000_000_000 + int64(i)),
+			Timestamp: time.UnixMilli(int64(baseMs + i)),
 		})
 	}
 	p.finish(count)

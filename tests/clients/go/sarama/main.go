@@ -39,7 +39,11 @@ func main() {
 	case "create":
 		create(args[0], args[1], number(args[2]))
 	case "produce":
-		produce(args[0], args[1], number(args[2]), args[3], number(args[4]), number(args[5]))
+		baseMs := 1_700_000_000_000
+		if len(args) > 6 {
+			baseMs = number(args[6])
+		}
+		produce(args[0], args[1], number(args[2]), args[3], number(args[4]), number(args[5]), baseMs)
 	case "produce-file":
 		produceFile(args[0], args[1], number(args[2]), args[3], args[4])
 	case "consume":
@@ -114,7 +118,9 @@ func newProducer(bootstrap, topic, compression string) *producer {
 	config.Net.MaxOpenRequests = 1 // the idempotent producer asks for it
 	config.Producer.Idempotent = true
 	config.Producer.RequiredAcks = sarama.WaitForAll
-	config.Producer.Retry.Max = 1200 // by default it gives up after three tries, 0.3 s
+	// By default it gives up within a second: three tries to produce and three to find the leader.
+	config.Producer.Retry.Max, config.Producer.Retry.Backoff = 1200, 100*time.Millisecond
+	config.Metadata.Retry.Max, config.Metadata.Retry.Backoff = 480, 250*time.Millisecond
 	config.Producer.Partitioner = sarama.NewManualPartitioner
 	config.Producer.Compression = codecs[compression]
 	config.Producer.Return.Successes = true
@@ -174,7 +180,7 @@ func (p *producer) finish(count int) {
 	}
 }
 
-func produce(bootstrap, topic string, partitions int, compression string, first, count int) {
+func produce(bootstrap, topic string, partitions int, compression string, first, count, baseMs int) {
 	p := newProducer(bootstrap, topic, compression)
 	for i := first; i < first+count; i++ {
 		p.send(&sarama.ProducerMessage{
@@ -187,7 +193,7 @@ func produce(bootstrap, topic string, partitions int, compression string, first,
 				{Key: []byte("dup"), Value: []byte("b")},
 				{Key: []byte("empty"), Value: []byte{}},
 			},
-			Timestamp: time.UnixMilli(1_700_000_000_000 + int64(i)),
+			Timestamp: time.UnixMilli(int64(baseMs + i)),
 		})
 	}
 	p.finish(count)

@@ -34,31 +34,7 @@ async fn main() -> ExitCode {
     let outcome = match args.as_slice() {
         ["versions"] => versions(),
         ["create", bootstrap, topic, partitions] => create(bootstrap, topic, partitions).await,
-        ["produce", bootstrap, topic, partitions, compression, first, count] => {
-            produce(
-                bootstrap,
-                topic,
-                partitions,
-                compression,
-                first,
-                count,
-                "1700000000000",
-            )
-            .await
-        }
-        [
-            "produce",
-            bootstrap,
-            topic,
-            partitions,
-            compression,
-            first,
-            count,
-            base_ms @ ..,
-        ] => {
-            let base_ms = base_ms.first().unwrap_or(&"1700000000000");
-            produce(bootstrap, topic, partitions, compression, first, count, base_ms).await
-        }
+        ["produce", bootstrap, topic, load @ ..] => produce(bootstrap, topic, load).await,
         ["consume", bootstrap, topic, partitions, count] => {
             consume(bootstrap, topic, partitions, count).await
         }
@@ -107,20 +83,15 @@ async fn create(bootstrap: &str, topic: &str, partitions: &str) -> Result<()> {
     emit(&json!({"created": topic}))
 }
 
-async fn produce(
-    bootstrap: &str,
-    topic: &str,
-    partitions: &str,
-    compression: &str,
-    first: &str,
-    count: &str,
-    base_ms: &str,
-) -> Result<()> {
+async fn produce(bootstrap: &str, topic: &str, load: &[&str]) -> Result<()> {
+    let [partitions, compression, first, count, base_ms @ ..] = load else {
+        bail!("usage: produce BOOTSTRAP TOPIC PARTITIONS COMPRESSION FIRST COUNT [BASE_MS]");
+    };
     let partitions: usize = partitions.parse()?;
     let first: usize = first.parse()?;
     let count: usize = count.parse()?;
-    let base_ms: i64 = base_ms.parse()?;
-    let compression = match compression {
+    let base_ms: i64 = base_ms.first().map_or(Ok(1_700_000_000_000), |ms| ms.parse())?;
+    let compression = match *compression {
         "none" => Compression::NoCompression,
         "gzip" => Compression::Gzip,
         "snappy" => Compression::Snappy,

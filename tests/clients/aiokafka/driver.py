@@ -216,7 +216,8 @@ COMMANDS = {
 }
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING)
+    # Producing while the broker is away, the client logs ten thousand errors a second and tries again at once.
+    logging.basicConfig(level=logging.CRITICAL)
     command = COMMANDS.get(sys.argv[1] if len(sys.argv) > 1 else "")
     if command is None:
         print("unsupported", file=sys.stderr)

@@ -78,8 +78,8 @@ public final class Driver {
         emit("{\"created\":" + json(topic) + "}");
     }
 
-    private static void produce(String bootstrap, String topic, int partitions, String compression, int first, int count,
-            long baseMs) {
+    private static void produce(String bootstrap, String topic, int partitions, String compression, int first,
+            int count, long baseMs) {
         var deliveries = new Deliveries();
         try (var producer = newProducer(bootstrap, compression)) {
             for (int i = first; i < first + count; i++) {
@@ -148,9 +148,10 @@ public final class Driver {
                     failure = "asked for partition " + partition + ", got " + metadata.partition();
                 } else {
                     acknowledged++;
-                    long[] range = ranges.computeIfAbsent(partition, p -> new long[] {metadata.offset(), metadata.offset()});
-                    range[0] = Math.min(range[0], metadata.offset());
-                    range[1] = Math.max(range[1], metadata.offset());
+                    long offset = metadata.offset();
+                    long[] range = ranges.computeIfAbsent(partition, p -> new long[] {offset, offset});
+                    range[0] = Math.min(range[0], offset);
+                    range[1] = Math.max(range[1], offset);
                 }
             });
         }

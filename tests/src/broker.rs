@@ -1,0 +1,214 @@
+//! The broker as users run it: the built binary in a process of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long a start may take on a machine that does much else.
+const START: Duration = Duration::from_secs(20);
+
+/// The binary under test, built now if it is not up to date.
+///
+/// # Panics
+/// If it does not build.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        // target/PROFILE/deps/TEST
+        let profile_dir = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("tests run from target")
+            .to_owned();
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .args(["build", "--quiet", "--package", "brooklet", "--bin", "brooklet"])
+            .current_dir(crate::root());
+        if profile_dir.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "brooklet does not build");
+        profile_dir.join("brooklet")
+    })
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A broker process with a data directory and a port that stay the same when it is started again.
+#[derive(Debug)]
+pub struct BrokerProcess {
+    child: Option<Child>,
+    dir: TempDir,
+    port: u16,
+    admin: u16,
+    args: Vec<String>,
+}
+
+impl BrokerProcess {
+    /// Starts a broker with further arguments.
+    pub fn start(args: &[&str]) -> Self {
+        let dir = TempDir::with_prefix("brooklet-test-").unwrap();
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        let mut broker = Self {
+            child: None,
+            dir,
+            port: free_port(),
+            admin: free_port(),
+            args,
+        };
+        broker.start_again();
+        broker
+    }
+
+    /// `host:port` for clients.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// How much of a topic's log has been written, by its first partition: bytes up to the room that is reserved.
+    pub fn log_bytes(&self, topic: &str) -> usize {
+        let log = self
+            .data_dir()
+            .join(format!("{topic}-0/00000000000000000000.log"));
+        let content = std::fs::read(log).unwrap_or_default();
+        content
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1)
+    }
+
+    /// What the broker has logged, in all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the broker runs").id()
+    }
+
+    /// Starts the broker after it was stopped or killed, and waits until clients can connect. Returns how long that took.
+    pub fn start_again(&mut self) -> Duration {
+        assert!(self.child.is_none(), "the broker runs already");
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("log"))
+            .unwrap();
+        let begun = Instant::now();
+        let child = Command::new(binary())
+            .args([
+                "--listen",
+                &self.bootstrap(),
+                "--admin",
+                &format!("127.0.0.1:{}", self.admin),
+            ])
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .args(&self.args)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
+        while TcpStream::connect(address).is_err() {
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            assert!(ended.is_none(), "the broker ended: {}", self.log());
+            assert!(
+                begun.elapsed() < START,
+                "the broker does not listen: {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        begun.elapsed()
+    }
+
+    /// Stops the broker in order and returns how long that took.
+    pub fn stop(&mut self) -> Duration {
+        self.signal(Signal::TERM);
+        let begun = Instant::now();
+        let status = self.child.take().expect("the broker runs").wait().unwrap();
+        assert!(status.success(), "the broker ended with {status}: {}", self.log());
+        begun.elapsed()
+    }
+
+    /// Kills the broker as `kill -9` does.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("the broker runs");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).expect("a process has an id");
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Gets a path from the admin port: status and body.
+    pub fn admin(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut status = String::new();
+        reader.read_line(&mut status).unwrap();
+        let code = status.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).unwrap();
+        (
+            code,
+            rest.split_once("\r\n\r\n")
+                .map(|(_, body)| body.to_owned())
+                .unwrap_or_default(),
+        )
+    }
+
+    /// Resident memory in bytes: anonymous pages, and pages of files.
+    pub fn resident(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let field = |name: &str| -> u64 {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        };
+        (field("RssAnon:"), field("RssFile:"))
+    }
+}
+
+impl Drop for BrokerProcess {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            eprintln!("--- broker's log\n{}", self.log());
+        }
+    }
+}

@@ -232,7 +232,9 @@ pub(crate) async fn answer(
             max: api.max,
         });
     }
-    dispatch(cx, api, body).await
+    let reply = dispatch(cx, api, body).await;
+    tracing::trace!(api = api.name, version, correlation_id, %peer, "answer");
+    reply
 }
 
 fn decode<R: Request>(cx: &RequestContext, api: &Api, body: Bytes) -> Result<R, RequestFailure> {

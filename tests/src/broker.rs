@@ -148,7 +148,12 @@ impl BrokerProcess {
 
     /// Stops the broker in order and returns how long that took.
     pub fn stop(&mut self) -> Duration {
-        self.signal(Signal::TERM);
+        self.stop_by(Signal::TERM)
+    }
+
+    /// Stops the broker in order by this signal and returns how long that took.
+    pub fn stop_by(&mut self, signal: Signal) -> Duration {
+        self.signal(signal);
         let begun = Instant::now();
         let status = self.child.take().expect("the broker runs").wait().unwrap();
         assert!(status.success(), "the broker ended with {status}: {}", self.log());
@@ -162,8 +167,7 @@ impl BrokerProcess {
         child.wait().unwrap();
     }
 
-    /// Sends a signal.
-    pub fn signal(&self, signal: Signal) {
+    fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).expect("a process has an id");
         kill_process(pid, signal).unwrap();
     }

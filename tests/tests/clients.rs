@@ -264,7 +264,10 @@ impl Story {
 
     fn live_in_a_group(&mut self) {
         let alive = (0..3).map(|_| self.join()).collect();
-        let mut group = Group { alive, gone: Vec::new() };
+        let mut group = Group {
+            alive,
+            gone: Vec::new(),
+        };
         group.wait_until_shared("three members share three partitions");
         group.wait_for(self.written, "the group reads all");
         self.did(Step::Group);

@@ -217,6 +217,9 @@ impl Broker {
                 for batch in batches(slice.records) {
                     let batch = batch.map_err(|error| RecordsError::Corrupt(error.to_string()))?;
                     let next = batch.header().next_offset();
+                    if next <= offset {
+                        return Err(RecordsError::Corrupt(format!("the batch at offset {offset} ends before it")));
+                    }
                     if !batch.header().attributes.is_control() {
                         for record in batch.records(MAX_BATCH_BYTES)? {
                             let record = record?;

@@ -127,6 +127,9 @@ fn load_partition(
         }
         for batch in batches(slice.records) {
             let batch = batch.map_err(|error| error.to_string())?;
+            if batch.header().next_offset() <= offset {
+                return Err(format!("batch at offset {offset} says that it ends before that"));
+            }
             offset = batch.header().next_offset();
             if batch.header().attributes.is_control() {
                 continue;

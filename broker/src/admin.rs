@@ -72,9 +72,5 @@ async fn ready(State(readiness): State<Arc<watch::Receiver<Readiness>>>) -> (Sta
 }
 
 async fn version() -> Json<Version> {
-    Json(Version {
-        name: "brooklet",
-        version: env!("CARGO_PKG_VERSION"),
-        kafka: KAFKA_VERSION,
-    })
+    Json(Version { name: "brooklet", version: env!("CARGO_PKG_VERSION"), kafka: KAFKA_VERSION })
 }

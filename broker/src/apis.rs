@@ -29,29 +29,17 @@ impl Api {
     /// compiled.
     pub(crate) const fn new<R: Request>(name: &'static str, versions: RangeInclusive<i16>) -> Self {
         let (min, max) = (*versions.start(), *versions.end());
-        assert!(
-            R::VERSIONS.min <= min && max <= R::VERSIONS.max,
-            "versions beyond what the messages carry"
-        );
+        assert!(R::VERSIONS.min <= min && max <= R::VERSIONS.max, "versions beyond what the messages carry");
         assert!(
             <R::Response as Message>::VERSIONS.min <= min && max <= <R::Response as Message>::VERSIONS.max,
             "versions beyond what the messages carry"
         );
-        Self {
-            key: R::KEY,
-            name,
-            min,
-            max,
-            advertised_min: min,
-        }
+        Self { key: R::KEY, name, min, max, advertised_min: min }
     }
 
     /// Names a lower version than is answered.
     pub(crate) const fn advertise_from(self, version: i16) -> Self {
-        Self {
-            advertised_min: version,
-            ..self
-        }
+        Self { advertised_min: version, ..self }
     }
 
     pub(crate) fn answers(&self, version: i16) -> bool {
@@ -102,28 +90,15 @@ pub(crate) enum Reply {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestFailure {
     #[error("{api} v{version}: {source}")]
-    Request {
-        api: &'static str,
-        version: i16,
-        source: RequestError,
-    },
+    Request { api: &'static str, version: i16, source: RequestError },
     #[error("request header: {0}")]
     Header(RequestError),
     #[error("api key {0} is not answered here")]
     UnknownApi(i16),
     #[error("{api} v{version} is not answered here, only {min} to {max}")]
-    UnsupportedVersion {
-        api: &'static str,
-        version: i16,
-        min: i16,
-        max: i16,
-    },
+    UnsupportedVersion { api: &'static str, version: i16, min: i16, max: i16 },
     #[error("{api} v{version}: {source}")]
-    Response {
-        api: &'static str,
-        version: i16,
-        source: EncodeError,
-    },
+    Response { api: &'static str, version: i16, source: EncodeError },
     #[error("{0}")]
     Closed(&'static str),
 }
@@ -200,37 +175,16 @@ pub(crate) async fn answer(
 ) -> Result<Reply, RequestFailure> {
     let (header, body) = RequestHeader::parse(frame, is_flexible).map_err(RequestFailure::Header)?;
     let api = api(header.api_key).ok_or(RequestFailure::UnknownApi(header.api_key))?;
-    let RequestHeader {
-        api_version: version,
-        correlation_id,
-        client_id,
-        ..
-    } = header;
-    let cx = RequestContext {
-        node,
-        endpoint,
-        peer,
-        version,
-        correlation_id,
-        client_id,
-    };
+    let RequestHeader { api_version: version, correlation_id, client_id, .. } = header;
+    let cx = RequestContext { node, endpoint, peer, version, correlation_id, client_id };
     tracing::trace!(api = api.name, version, correlation_id, %peer, "request");
     if !api.answers(version) {
         if api.key == handlers::api_versions::API.key {
             return handlers::api_versions::fall_back(correlation_id)
                 .map(Reply::Frame)
-                .map_err(|source| RequestFailure::Response {
-                    api: api.name,
-                    version,
-                    source,
-                });
+                .map_err(|source| RequestFailure::Response { api: api.name, version, source });
         }
-        return Err(RequestFailure::UnsupportedVersion {
-            api: api.name,
-            version,
-            min: api.min,
-            max: api.max,
-        });
+        return Err(RequestFailure::UnsupportedVersion { api: api.name, version, min: api.min, max: api.max });
     }
     let reply = dispatch(cx, api, body).await;
     tracing::trace!(api = api.name, version, correlation_id, %peer, "answer");
@@ -245,19 +199,11 @@ fn decode<R: Request>(cx: &RequestContext, api: &Api, body: Bytes) -> Result<R, 
     })
 }
 
-fn encode<R: Request>(
-    cx: &RequestContext,
-    api: &Api,
-    answer: Answer<R::Response>,
-) -> Result<Reply, RequestFailure> {
+fn encode<R: Request>(cx: &RequestContext, api: &Api, answer: Answer<R::Response>) -> Result<Reply, RequestFailure> {
     match answer {
         Answer::Message(message) => ResponseFrame::encode::<R>(cx.correlation_id, cx.version, &message)
             .map(Reply::Frame)
-            .map_err(|source| RequestFailure::Response {
-                api: api.name,
-                version: cx.version,
-                source,
-            }),
+            .map_err(|source| RequestFailure::Response { api: api.name, version: cx.version, source }),
         Answer::Encoded(frame) => Ok(Reply::Frame(frame)),
         Answer::Nothing => Ok(Reply::Nothing),
         Answer::Close(reason) => Err(RequestFailure::Closed(reason)),

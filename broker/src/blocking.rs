@@ -18,16 +18,9 @@ pub struct BlockingBroker {
 impl BlockingBroker {
     pub(crate) fn start(builder: BrokerBuilder) -> Result<Self, StartError> {
         let mut builder_of_runtime = Builder::new_multi_thread();
-        let runtime = builder_of_runtime
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(StartError::Runtime)?;
+        let runtime = builder_of_runtime.worker_threads(1).enable_all().build().map_err(StartError::Runtime)?;
         let broker = runtime.block_on(builder.start())?;
-        Ok(Self {
-            broker: Some(broker),
-            runtime,
-        })
+        Ok(Self { broker: Some(broker), runtime })
     }
 
     /// Stops in order, as [`Broker::shutdown`] does.
@@ -42,8 +35,6 @@ impl Deref for BlockingBroker {
     type Target = Broker;
 
     fn deref(&self) -> &Broker {
-        self.broker
-            .as_ref()
-            .expect("the broker is there until shutdown takes it, which takes this too")
+        self.broker.as_ref().expect("the broker is there until shutdown takes it, which takes this too")
     }
 }

@@ -56,9 +56,7 @@ impl Broker {
     ///
     /// # Panics
     /// When called from async code, which has a runtime already.
-    pub fn start_blocking(
-        builder: BrokerBuilder,
-    ) -> Result<crate::blocking::BlockingBroker, crate::StartError> {
+    pub fn start_blocking(builder: BrokerBuilder) -> Result<crate::blocking::BlockingBroker, crate::StartError> {
         crate::blocking::BlockingBroker::start(builder)
     }
 
@@ -72,17 +70,8 @@ impl Broker {
         for listener in listeners {
             serving.spawn(listener.serve(Arc::clone(&node), Arc::clone(limits)));
         }
-        let bootstrap_servers = node
-            .endpoints
-            .first()
-            .map(|endpoint| endpoint.advertised())
-            .unwrap_or_default();
-        Self {
-            node,
-            bootstrap_servers,
-            serving,
-            temporary,
-        }
+        let bootstrap_servers = node.endpoints.first().map(|endpoint| endpoint.advertised()).unwrap_or_default();
+        Self { node, bootstrap_servers, serving, temporary }
     }
 
     /// What a client needs to know: `host:port` of the first listener.

@@ -143,10 +143,7 @@ impl BrokerBuilder {
         }
         let data_dir = DataDir::open(&directory, broker.node_id)?;
         let limits = ConnectionLimits::new(&broker);
-        let endpoints = listeners
-            .iter()
-            .map(|listener| Arc::clone(&listener.endpoint))
-            .collect();
+        let endpoints = listeners.iter().map(|listener| Arc::clone(&listener.endpoint)).collect();
         let config = NodeConfig { layers, broker };
         let node = Node::start(data_dir, config, endpoints, CancellationToken::new())?;
         for (name, partitions) in &self.topics {
@@ -162,10 +159,7 @@ impl BrokerBuilder {
                 properties.insert("listeners".to_owned(), listeners_property(addresses));
             }
             Listen::FreePort if !properties.contains_key("listeners") => {
-                properties.insert(
-                    "listeners".to_owned(),
-                    listeners_property(&["127.0.0.1:0".to_owned()]),
-                );
+                properties.insert("listeners".to_owned(), listeners_property(&["127.0.0.1:0".to_owned()]));
             }
             Listen::FreePort | Listen::Default | Listen::Off => {}
         }

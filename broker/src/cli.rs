@@ -10,12 +10,7 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// `brooklet` alone starts a broker on 127.0.0.1:9092 that keeps its data in ./brooklet-data.
 #[derive(Debug, Parser)]
-#[command(
-    name = "brooklet",
-    version,
-    args_conflicts_with_subcommands = true,
-    max_term_width = 110
-)]
+#[command(name = "brooklet", version, args_conflicts_with_subcommands = true, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -44,12 +39,7 @@ impl Cli {
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct ServeArgs {
     /// Keep data in this directory, which is made if it is not there [default: ./brooklet-data]
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "BROOKLET_DATA_DIR",
-        conflicts_with = "ephemeral"
-    )]
+    #[arg(long, value_name = "DIR", env = "BROOKLET_DATA_DIR", conflicts_with = "ephemeral")]
     data_dir: Option<PathBuf>,
 
     /// Keep data in a temporary directory that is gone when the broker is
@@ -58,12 +48,7 @@ pub(crate) struct ServeArgs {
 
     /// Listen for Kafka clients here; may be given more than once; port 0 takes a free one; `off` for nowhere
     /// [default: 127.0.0.1:9092]
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        env = "BROOKLET_LISTEN",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_LISTEN", value_delimiter = ',')]
     listen: Vec<String>,
 
     /// Read properties from this file: server.properties, or YAML if its name ends in .yaml or .yml
@@ -75,12 +60,7 @@ pub(crate) struct ServeArgs {
     set: Vec<String>,
 
     /// Answer /healthz, /readyz and /version here; `off` for nowhere
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        env = "BROOKLET_ADMIN",
-        default_value = "127.0.0.1:9644"
-    )]
+    #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_ADMIN", default_value = "127.0.0.1:9644")]
     admin: String,
 
     /// What to log: error, warn, info, debug or trace, or a list as in `info,brooklet::groups=debug`
@@ -103,14 +83,8 @@ Examples:
 docs/configuration.md lists every property and what it does here.";
 
 /// Environment variables that are flags, not properties.
-const OWN_VARIABLES: [&str; 6] = [
-    "BROOKLET_DATA_DIR",
-    "BROOKLET_EPHEMERAL",
-    "BROOKLET_LISTEN",
-    "BROOKLET_CONFIG",
-    "BROOKLET_ADMIN",
-    "BROOKLET_LOG",
-];
+const OWN_VARIABLES: [&str; 6] =
+    ["BROOKLET_DATA_DIR", "BROOKLET_EPHEMERAL", "BROOKLET_LISTEN", "BROOKLET_CONFIG", "BROOKLET_ADMIN", "BROOKLET_LOG"];
 const OFF: &str = "off";
 
 /// What the command line asks for, put together.
@@ -155,25 +129,14 @@ impl ServeArgs {
             (false, None) => Some(configured_data_dir(&settings)?),
         };
         let admin = Some(self.admin).filter(|address| address != OFF);
-        Ok(Asked {
-            settings,
-            data_dir,
-            listen,
-            admin,
-        })
+        Ok(Asked { settings, data_dir, listen, admin })
     }
 
     fn flag_settings(&self) -> anyhow::Result<Settings> {
         let mut settings = Settings::default();
         for text in &self.set {
-            let (name, value) = text
-                .split_once('=')
-                .with_context(|| format!("--set {text}: expected NAME=VALUE"))?;
-            settings.set(
-                name.trim().to_owned(),
-                value.trim().to_owned(),
-                Origin::Flag(format!("--set {text}")),
-            )?;
+            let (name, value) = text.split_once('=').with_context(|| format!("--set {text}: expected NAME=VALUE"))?;
+            settings.set(name.trim().to_owned(), value.trim().to_owned(), Origin::Flag(format!("--set {text}")))?;
         }
         Ok(settings)
     }
@@ -197,10 +160,7 @@ mod tests {
 
     fn ask(args: &[&str]) -> anyhow::Result<Asked> {
         let args = std::iter::once(&"brooklet").chain(args);
-        Cli::try_parse_from(args)
-            .map_err(anyhow::Error::from)?
-            .serve()
-            .resolve()
+        Cli::try_parse_from(args).map_err(anyhow::Error::from)?.serve().resolve()
     }
 
     #[test]
@@ -222,17 +182,10 @@ mod tests {
     fn flags_count_before_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("server.properties");
-        std::fs::write(
-            &path,
-            "num.partitions=5\nlog.dirs=/tmp/from-file\nauto.create.topics.enable=false\n",
-        )
-        .unwrap();
+        std::fs::write(&path, "num.partitions=5\nlog.dirs=/tmp/from-file\nauto.create.topics.enable=false\n").unwrap();
         let asked = ask(&["--config", path.to_str().unwrap(), "--set", "num.partitions=7"]).unwrap();
         assert_eq!(asked.settings.get("num.partitions").unwrap().value, "7");
-        assert_eq!(
-            asked.settings.get("auto.create.topics.enable").unwrap().value,
-            "false"
-        );
+        assert_eq!(asked.settings.get("auto.create.topics.enable").unwrap().value, "false");
         assert_eq!(asked.data_dir.unwrap(), PathBuf::from("/tmp/from-file"));
     }
 
@@ -242,10 +195,7 @@ mod tests {
             (&["--set", "num.partition=3"][..], "did you mean num.partitions?"),
             (&["--set", "num.partitions"], "expected NAME=VALUE"),
             (&["--set", "num.partitions=x"], "num.partitions"),
-            (
-                &["--listen", "127.0.0.1:1", "--set", "listeners=A://:1"],
-                "use one of them",
-            ),
+            (&["--listen", "127.0.0.1:1", "--set", "listeners=A://:1"], "use one of them"),
             (&["--config", "/no/such/file"], "/no/such/file"),
             (&["--ephemeral", "--data-dir", "x"], "cannot be used with"),
         ] {

@@ -13,9 +13,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self {
-            started: Instant::now(),
-        }
+        Self { started: Instant::now() }
     }
 
     /// Milliseconds since 1970.
@@ -36,9 +34,6 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Now {
-        Now {
-            monotonic: self.monotonic(),
-            wall_ms: self.wall_ms(),
-        }
+        Now { monotonic: self.monotonic(), wall_ms: self.wall_ms() }
     }
 }

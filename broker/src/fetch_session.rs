@@ -78,11 +78,7 @@ pub(crate) struct SessionRequest {
 
 impl FetchSessions {
     pub(crate) fn new(slots: usize) -> Self {
-        Self {
-            slots,
-            sessions: HashMap::new(),
-            next_id: 1,
-        }
+        Self { slots, sessions: HashMap::new(), next_id: 1 }
     }
 
     /// What a fetch is to read. The error is that of the whole fetch.
@@ -91,26 +87,15 @@ impl FetchSessions {
             FINAL_EPOCH | INITIAL_EPOCH => {
                 self.sessions.remove(&request.session_id);
                 let wants_session = request.session_epoch == INITIAL_EPOCH && !request.partitions.is_empty();
-                let session_id = if wants_session {
-                    self.create(&request, now_ms)
-                } else {
-                    NO_SESSION
-                };
-                Ok(FetchContext {
-                    session_id,
-                    incremental: false,
-                    partitions: request.partitions,
-                })
+                let session_id = if wants_session { self.create(&request, now_ms) } else { NO_SESSION };
+                Ok(FetchContext { session_id, incremental: false, partitions: request.partitions })
             }
             _ => self.resume(request, now_ms),
         }
     }
 
     fn resume(&mut self, request: SessionRequest, now_ms: u64) -> Result<FetchContext, ErrorCode> {
-        let session = self
-            .sessions
-            .get_mut(&request.session_id)
-            .ok_or(ErrorCode::FetchSessionIdNotFound)?;
+        let session = self.sessions.get_mut(&request.session_id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
         if session.next_epoch != request.session_epoch {
             return Err(ErrorCode::InvalidFetchSessionEpoch);
         }
@@ -120,24 +105,12 @@ impl FetchSessions {
         session.last_used_ms = now_ms;
         session.next_epoch = following(session.next_epoch);
         session.change(request.partitions, &request.forgotten);
-        let partitions: Vec<_> = session
-            .partitions
-            .iter()
-            .map(|(wanted, _)| wanted.clone())
-            .collect();
+        let partitions: Vec<_> = session.partitions.iter().map(|(wanted, _)| wanted.clone()).collect();
         if partitions.is_empty() {
             self.sessions.remove(&request.session_id);
-            return Ok(FetchContext {
-                session_id: NO_SESSION,
-                incremental: false,
-                partitions,
-            });
+            return Ok(FetchContext { session_id: NO_SESSION, incremental: false, partitions });
         }
-        Ok(FetchContext {
-            session_id: request.session_id,
-            incremental: true,
-            partitions,
-        })
+        Ok(FetchContext { session_id: request.session_id, incremental: true, partitions })
     }
 
     /// Takes note of an answer and tells which of its partitions, by index, have anything new. `answers` stand in the
@@ -168,11 +141,7 @@ impl FetchSessions {
         }
         let session_id = self.next_id;
         self.next_id = following(self.next_id);
-        let partitions = request
-            .partitions
-            .iter()
-            .map(|wanted| (wanted.clone(), None))
-            .collect();
+        let partitions = request.partitions.iter().map(|wanted| (wanted.clone(), None)).collect();
         let session = Session {
             next_epoch: following(INITIAL_EPOCH),
             uses_topic_ids: request.uses_topic_ids,
@@ -185,10 +154,7 @@ impl FetchSessions {
 
     /// Makes room, if some session has been left alone for long enough.
     fn evict(&mut self, now_ms: u64) -> bool {
-        let oldest = self
-            .sessions
-            .iter()
-            .min_by_key(|(_, session)| session.last_used_ms);
+        let oldest = self.sessions.iter().min_by_key(|(_, session)| session.last_used_ms);
         match oldest.map(|(id, session)| (*id, session.last_used_ms)) {
             Some((id, last_used_ms)) if now_ms.saturating_sub(last_used_ms) > EVICTION_MS => {
                 self.sessions.remove(&id);
@@ -202,12 +168,9 @@ impl FetchSessions {
 impl Session {
     fn change(&mut self, wanted: Vec<WantedPartition>, forgotten: &[(TopicKey, i32)]) {
         if !forgotten.is_empty() {
-            let forgotten: std::collections::HashSet<_> = forgotten
-                .iter()
-                .map(|(topic, partition)| (topic, *partition))
-                .collect();
-            self.partitions
-                .retain(|(known, _)| !forgotten.contains(&(&known.topic, known.partition)));
+            let forgotten: std::collections::HashSet<_> =
+                forgotten.iter().map(|(topic, partition)| (topic, *partition)).collect();
+            self.partitions.retain(|(known, _)| !forgotten.contains(&(&known.topic, known.partition)));
         }
         if wanted.is_empty() {
             return;
@@ -262,38 +225,21 @@ mod tests {
     }
 
     fn request(session_id: i32, session_epoch: i32, partitions: Vec<WantedPartition>) -> SessionRequest {
-        SessionRequest {
-            session_id,
-            session_epoch,
-            uses_topic_ids: false,
-            partitions,
-            forgotten: Vec::new(),
-        }
+        SessionRequest { session_id, session_epoch, uses_topic_ids: false, partitions, forgotten: Vec::new() }
     }
 
     fn told(high_watermark: i64) -> (Told, bool, bool) {
-        (
-            Told {
-                high_watermark,
-                log_start_offset: 0,
-            },
-            false,
-            false,
-        )
+        (Told { high_watermark, log_start_offset: 0 }, false, false)
     }
 
     #[test]
     fn an_incremental_fetch_reads_what_the_session_knows_and_answers_what_is_new() {
         let mut sessions = FetchSessions::new(10);
-        let first = sessions
-            .begin(request(0, 0, vec![wanted(0, 5), wanted(1, 7)]), 0)
-            .unwrap();
+        let first = sessions.begin(request(0, 0, vec![wanted(0, 5), wanted(1, 7)]), 0).unwrap();
         assert_ne!(first.session_id, NO_SESSION);
         assert_eq!(sessions.finish(&first, &[told(5), told(7)]), [true, true]);
 
-        let next = sessions
-            .begin(request(first.session_id, 1, vec![wanted(1, 8)]), 0)
-            .unwrap();
+        let next = sessions.begin(request(first.session_id, 1, vec![wanted(1, 8)]), 0).unwrap();
         assert_eq!(next.partitions, [wanted(0, 5), wanted(1, 8)]);
         assert_eq!(sessions.finish(&next, &[told(5), told(8)]), [false, true]);
 
@@ -306,13 +252,9 @@ mod tests {
     #[test]
     fn a_partition_that_had_records_goes_behind_the_others() {
         let mut sessions = FetchSessions::new(10);
-        let first = sessions
-            .begin(request(0, 0, vec![wanted(0, 0), wanted(1, 0)]), 0)
-            .unwrap();
+        let first = sessions.begin(request(0, 0, vec![wanted(0, 0), wanted(1, 0)]), 0).unwrap();
         sessions.finish(&first, &[(told(1).0, true, false), told(1)]);
-        let next = sessions
-            .begin(request(first.session_id, 1, Vec::new()), 0)
-            .unwrap();
+        let next = sessions.begin(request(first.session_id, 1, Vec::new()), 0).unwrap();
         assert_eq!(next.partitions, [wanted(1, 0), wanted(0, 0)]);
     }
 
@@ -322,15 +264,8 @@ mod tests {
         let first = sessions.begin(request(0, 0, vec![wanted(0, 0)]), 0).unwrap();
         sessions.finish(&first, &[told(3)]);
         let failed = (told(3).0, false, true);
-        for (epoch, answer, new) in [
-            (1, failed, true),
-            (2, failed, true),
-            (3, told(3), true),
-            (4, told(3), false),
-        ] {
-            let next = sessions
-                .begin(request(first.session_id, epoch, Vec::new()), 0)
-                .unwrap();
+        for (epoch, answer, new) in [(1, failed, true), (2, failed, true), (3, told(3), true), (4, told(3), false)] {
+            let next = sessions.begin(request(first.session_id, epoch, Vec::new()), 0).unwrap();
             assert_eq!(sessions.finish(&next, &[answer]), [new], "epoch {epoch}");
         }
     }
@@ -341,26 +276,13 @@ mod tests {
         let first = sessions.begin(request(0, 0, vec![wanted(0, 0)]), 0).unwrap();
         let error = |request| sessions.begin(request, 0).unwrap_err();
         let mut error = error;
-        assert_eq!(
-            error(request(99, 1, Vec::new())),
-            ErrorCode::FetchSessionIdNotFound
-        );
-        assert_eq!(
-            error(request(first.session_id, 2, Vec::new())),
-            ErrorCode::InvalidFetchSessionEpoch
-        );
-        let by_id = SessionRequest {
-            uses_topic_ids: true,
-            ..request(first.session_id, 1, Vec::new())
-        };
+        assert_eq!(error(request(99, 1, Vec::new())), ErrorCode::FetchSessionIdNotFound);
+        assert_eq!(error(request(first.session_id, 2, Vec::new())), ErrorCode::InvalidFetchSessionEpoch);
+        let by_id = SessionRequest { uses_topic_ids: true, ..request(first.session_id, 1, Vec::new()) };
         assert_eq!(error(by_id), ErrorCode::FetchSessionTopicIdError);
-        sessions
-            .begin(request(first.session_id, FINAL_EPOCH, Vec::new()), 0)
-            .unwrap();
+        sessions.begin(request(first.session_id, FINAL_EPOCH, Vec::new()), 0).unwrap();
         assert_eq!(
-            sessions
-                .begin(request(first.session_id, 1, Vec::new()), 0)
-                .unwrap_err(),
+            sessions.begin(request(first.session_id, 1, Vec::new()), 0).unwrap_err(),
             ErrorCode::FetchSessionIdNotFound
         );
     }
@@ -369,13 +291,9 @@ mod tests {
     fn with_all_slots_in_use_a_fetch_goes_on_without_a_session_until_one_is_old() {
         let mut sessions = FetchSessions::new(1);
         let first = sessions.begin(request(0, 0, vec![wanted(0, 0)]), 0).unwrap();
-        let second = sessions
-            .begin(request(0, 0, vec![wanted(0, 0)]), EVICTION_MS)
-            .unwrap();
+        let second = sessions.begin(request(0, 0, vec![wanted(0, 0)]), EVICTION_MS).unwrap();
         assert_eq!(second.session_id, NO_SESSION);
-        let third = sessions
-            .begin(request(0, 0, vec![wanted(0, 0)]), EVICTION_MS + 1)
-            .unwrap();
+        let third = sessions.begin(request(0, 0, vec![wanted(0, 0)]), EVICTION_MS + 1).unwrap();
         assert!(third.session_id != NO_SESSION && third.session_id != first.session_id);
     }
 }

@@ -21,11 +21,7 @@ pub(crate) struct FetchWaiter {
 
 impl FetchWaiter {
     pub(crate) fn new(missing: i64, committed_only: bool) -> Arc<Self> {
-        Arc::new(Self {
-            missing: AtomicI64::new(missing),
-            notify: Notify::new(),
-            committed_only,
-        })
+        Arc::new(Self { missing: AtomicI64::new(missing), notify: Notify::new(), committed_only })
     }
 
     /// Returns when enough bytes have come, also if they came before this was called.
@@ -51,10 +47,7 @@ impl FetchWaiters {
     /// Registers a waiter until the returned guard is dropped.
     pub(crate) fn register<'a>(&'a self, waiter: &Arc<FetchWaiter>) -> Registration<'a> {
         self.waiting.lock().push(Arc::clone(waiter));
-        Registration {
-            waiters: self,
-            waiter: Arc::clone(waiter),
-        }
+        Registration { waiters: self, waiter: Arc::clone(waiter) }
     }
 
     /// Records of this many bytes were appended. Those that are part of an open transaction are nothing to who reads
@@ -85,10 +78,7 @@ pub(crate) struct Registration<'a> {
 impl Drop for Registration<'_> {
     fn drop(&mut self) {
         let mut waiting = self.waiters.waiting.lock();
-        if let Some(index) = waiting
-            .iter()
-            .position(|waiter| Arc::ptr_eq(waiter, &self.waiter))
-        {
+        if let Some(index) = waiting.iter().position(|waiter| Arc::ptr_eq(waiter, &self.waiter)) {
             waiting.swap_remove(index);
         }
     }
@@ -101,9 +91,7 @@ mod tests {
     use super::*;
 
     async fn is_woken(waiter: &FetchWaiter) -> bool {
-        tokio::time::timeout(Duration::from_millis(20), waiter.woken())
-            .await
-            .is_ok()
+        tokio::time::timeout(Duration::from_millis(20), waiter.woken()).await.is_ok()
     }
 
     #[tokio::test]
@@ -114,10 +102,7 @@ mod tests {
         waiters.appended(60, true);
         assert!(!is_woken(&waiter).await);
         waiters.appended(40, true);
-        assert!(
-            is_woken(&waiter).await,
-            "what came before it was waited for counts"
-        );
+        assert!(is_woken(&waiter).await, "what came before it was waited for counts");
         drop(registration);
         assert!(waiters.waiting.lock().is_empty());
     }

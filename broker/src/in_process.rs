@@ -1,20 +1,14 @@
 //! Topics and records without a socket, for the convenience of tests.
 
 use brooklet_protocol::records::validate::{self, InvalidBatch};
-use brooklet_protocol::records::{
-    BatchBuilder, CompressionError, RecordsError as BatchRecordsError, batches,
-};
-use brooklet_storage::{AppendError, AppendOrigin, Error as StorageError, ReadError};
+use brooklet_protocol::records::{BatchBuilder, CompressionError};
+use brooklet_storage::{AppendError, AppendOrigin, ReadError};
 use bytes::Bytes;
 
 use crate::broker::Broker;
 use crate::config::ConfigMap;
+use crate::partition_scan::ScanError;
 use crate::topics::{NewTopic, TopicError};
-
-/// How much is read at a time.
-const READ_BYTES: usize = 1 << 20;
-/// What a batch may decompress to.
-const MAX_BATCH_BYTES: usize = 256 << 20;
 
 /// A record to produce.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,11 +26,7 @@ pub struct Record {
 impl Record {
     /// A record with a key and a value.
     pub fn new(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
-        Self {
-            key: Some(key.into()),
-            value: Some(value.into()),
-            ..Self::default()
-        }
+        Self { key: Some(key.into()), value: Some(value.into()), ..Self::default() }
     }
 
     /// Adds a header.
@@ -102,15 +92,12 @@ impl From<TopicError> for RecordsError {
     }
 }
 
-impl From<StorageError> for RecordsError {
-    fn from(error: StorageError) -> Self {
-        Self::Read(ReadError::Storage(error))
-    }
-}
-
-impl From<BatchRecordsError> for RecordsError {
-    fn from(error: BatchRecordsError) -> Self {
-        Self::Corrupt(error.to_string())
+impl From<ScanError> for RecordsError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Read(error) => Self::Read(error),
+            ScanError::Batch(reason) => Self::Corrupt(reason),
+        }
     }
 }
 
@@ -140,9 +127,7 @@ impl Broker {
         configs: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(), RecordsError> {
         let node = self.node();
-        let configs = configs
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let configs = configs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         let new = NewTopic {
             name: name.to_owned(),
             partitions,
@@ -164,31 +149,16 @@ impl Broker {
         partition: i32,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<i64, RecordsError> {
-        let found = self
-            .node()
-            .topics
-            .by_name(topic)
-            .ok_or_else(|| RecordsError::UnknownTopic(topic.to_owned()))?;
-        let unknown = || RecordsError::UnknownPartition {
-            topic: topic.to_owned(),
-            partition,
-        };
+        let found = self.node().topics.by_name(topic).ok_or_else(|| RecordsError::UnknownTopic(topic.to_owned()))?;
+        let unknown = || RecordsError::UnknownPartition { topic: topic.to_owned(), partition };
         let log = found.partition(partition).ok_or_else(unknown)?;
         let now_ms = self.node().clock.wall_ms();
         let mut builder = BatchBuilder::new();
         for record in records {
-            let headers: Vec<_> = record
-                .headers
-                .iter()
-                .map(|(key, value)| (key.as_bytes(), value.as_deref()))
-                .collect();
+            let headers: Vec<_> =
+                record.headers.iter().map(|(key, value)| (key.as_bytes(), value.as_deref())).collect();
             let timestamp = record.timestamp.unwrap_or(now_ms);
-            builder.push(
-                timestamp,
-                record.key.as_deref(),
-                record.value.as_deref(),
-                &headers,
-            );
+            builder.push(timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
         }
         let batch = validate::validate(&builder.build()?, &found.settings().rules, now_ms)?;
         Ok(log.append(&batch, AppendOrigin::Client)?.base_offset)
@@ -199,38 +169,10 @@ impl Broker {
     /// # Errors
     /// [`RecordsError::UnknownTopic`], or a log that cannot be read.
     pub fn records(&self, topic: &str) -> Result<Vec<ConsumedRecord>, RecordsError> {
-        let found = self
-            .node()
-            .topics
-            .by_name(topic)
-            .ok_or_else(|| RecordsError::UnknownTopic(topic.to_owned()))?;
+        let found = self.node().topics.by_name(topic).ok_or_else(|| RecordsError::UnknownTopic(topic.to_owned()))?;
         let mut records = Vec::new();
         for partition in found.partitions().iter() {
-            let view = partition.view()?;
-            let mut offset = view.log_start_offset();
-            let end = view.next_offset();
-            while offset < end {
-                let slice = view.read(offset, end, READ_BYTES, true)?;
-                if slice.is_empty() {
-                    break;
-                }
-                for batch in batches(slice.records) {
-                    let batch = batch.map_err(|error| RecordsError::Corrupt(error.to_string()))?;
-                    let next = batch.header().next_offset();
-                    if next <= offset {
-                        return Err(RecordsError::Corrupt(format!("the batch at offset {offset} ends before it")));
-                    }
-                    if !batch.header().attributes.is_control() {
-                        for record in batch.records(MAX_BATCH_BYTES)? {
-                            let record = record?;
-                            if record.offset >= offset {
-                                records.push(consumed(partition.index(), record));
-                            }
-                        }
-                    }
-                    offset = next;
-                }
-            }
+            partition.for_each_record(|record| records.push(consumed(partition.index(), record)))?;
         }
         Ok(records)
     }
@@ -240,12 +182,7 @@ fn consumed(partition: i32, record: brooklet_protocol::records::Record) -> Consu
     // Copies: a test that keeps records must not keep the broker's mapped files.
     let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
     let headers = record.headers.into_iter();
-    let headers = headers.map(|header| {
-        (
-            String::from_utf8_lossy(&header.key).into_owned(),
-            header.value.map(copy),
-        )
-    });
+    let headers = headers.map(|header| (String::from_utf8_lossy(&header.key).into_owned(), header.value.map(copy)));
     ConsumedRecord {
         partition,
         offset: record.offset,

@@ -36,6 +36,7 @@ mod handlers;
 mod in_process;
 mod node;
 mod partition;
+mod partition_scan;
 mod server;
 mod topic_settings;
 mod topics;

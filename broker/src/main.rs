@@ -39,9 +39,7 @@ fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
     log_to_stderr(&args.log)?;
     let asked = args.resolve()?;
     raise_open_file_limit();
-    let workers = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MAX_WORKERS);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(MAX_BLOCKING)
@@ -68,10 +66,7 @@ async fn serve(asked: Asked, started: Instant) -> anyhow::Result<()> {
         .iter()
         .map(|address| match address.bound.to_string() == address.advertised {
             true => format!("{} {}", address.listener, address.bound),
-            false => format!(
-                "{} {} (clients are told {})",
-                address.listener, address.bound, address.advertised
-            ),
+            false => format!("{} {} (clients are told {})", address.listener, address.bound, address.advertised),
         })
         .collect();
     readiness.send_replace(Readiness::Ready {
@@ -80,11 +75,7 @@ async fn serve(asked: Asked, started: Instant) -> anyhow::Result<()> {
     tracing::info!(
         "ready in {} ms: {}; admin {}; data in {}",
         started.elapsed().as_millis(),
-        if shown.is_empty() {
-            "no listener".to_owned()
-        } else {
-            shown.join(", ")
-        },
+        if shown.is_empty() { "no listener".to_owned() } else { shown.join(", ") },
         admin.map_or("off".to_owned(), |bound| bound.to_string()),
         broker.data_dir().display(),
     );
@@ -119,9 +110,7 @@ fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
 }
 
 fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .with_context(|| format!("--log {filter}"))?;
+    let filter = EnvFilter::builder().parse(filter).with_context(|| format!("--log {filter}"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -134,10 +123,7 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
 /// Each connection takes a descriptor, and the usual soft limit of 1,024 is soon reached.
 fn raise_open_file_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if limit.current != limit.maximum
         && let Err(error) = setrlimit(Resource::Nofile, raised)
     {
@@ -152,10 +138,7 @@ struct StopSignals {
 
 impl StopSignals {
     fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) -> &'static str {

@@ -88,19 +88,10 @@ impl Node {
         config.broker = BrokerConfig::resolve(&config.layers)?;
         let topics = Arc::new(topics);
         let offsets_topic = offsets_topic(&config, Arc::clone(&topics));
-        let (groups, serving) = GroupCoordinator::start(
-            group_settings(&config.broker),
-            offsets_topic,
-            clock,
-            stop.child_token(),
-        );
+        let (groups, serving) =
+            GroupCoordinator::start(group_settings(&config.broker), offsets_topic, clock, stop.child_token());
         tasks.spawn(serving);
-        tasks.spawn(expire_producers(
-            Arc::clone(&topics),
-            clock,
-            config.broker.producer_id_expiration,
-            stop.clone(),
-        ));
+        tasks.spawn(expire_producers(Arc::clone(&topics), clock, config.broker.producer_id_expiration, stop.clone()));
         let slots = config.broker.max_incremental_fetch_session_cache_slots as usize;
         Ok(Arc::new(Self {
             clock,
@@ -141,10 +132,7 @@ impl Node {
         };
         match self.topics.create(&new, &config.layers) {
             // Another client was a moment earlier.
-            Err(TopicError::Exists(_)) => self
-                .topics
-                .by_name(name)
-                .ok_or_else(|| TopicError::Unknown(name.to_owned())),
+            Err(TopicError::Exists(_)) => self.topics.by_name(name).ok_or_else(|| TopicError::Unknown(name.to_owned())),
             created => created,
         }
     }
@@ -163,10 +151,7 @@ impl Node {
     }
 
     /// Lets `change` work out new configs from the present ones, and follows them from then on.
-    pub(crate) fn change_config<E>(
-        &self,
-        change: impl FnOnce(&NodeConfig) -> Result<NodeConfig, E>,
-    ) -> Result<(), E> {
+    pub(crate) fn change_config<E>(&self, change: impl FnOnce(&NodeConfig) -> Result<NodeConfig, E>) -> Result<(), E> {
         let _changing = self.config_change.lock();
         let changed = change(&self.config())?;
         self.config.store(Arc::new(changed));
@@ -200,10 +185,7 @@ async fn expire_producers(topics: Arc<Topics>, clock: Clock, after: Duration, st
         }
         let before = clock.wall_ms().saturating_sub(after_ms);
         for topic in topics.all() {
-            topic
-                .partitions()
-                .iter()
-                .for_each(|partition| partition.expire_producers(before));
+            topic.partitions().iter().for_each(|partition| partition.expire_producers(before));
         }
     }
 }

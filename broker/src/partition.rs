@@ -27,14 +27,7 @@ pub(crate) struct Partition {
 
 impl Partition {
     pub(crate) fn new(id: LogId, data_dir: Arc<DataDir>, settings: Arc<ArcSwap<TopicSettings>>) -> Self {
-        Self {
-            id,
-            data_dir,
-            settings,
-            log: Mutex::new(None),
-            view: OnceLock::new(),
-            waiters: FetchWaiters::default(),
-        }
+        Self { id, data_dir, settings, log: Mutex::new(None), view: OnceLock::new(), waiters: FetchWaiters::default() }
     }
 
     pub(crate) fn index(&self) -> i32 {
@@ -75,8 +68,7 @@ impl Partition {
             log.advance_start(offset)?;
             Ok::<_, Error>(log.view().log_start_offset())
         })?;
-        self.data_dir
-            .set_log_start_offset(&self.id.topic, self.id.partition, start)
+        self.data_dir.set_log_start_offset(&self.id.topic, self.id.partition, start)
     }
 
     /// Forgets producers that have been silent since `before_ms`, in milliseconds since 1970.
@@ -101,17 +93,12 @@ impl Partition {
         Ok(remains)
     }
 
-    fn with_log<T, E: From<Error>>(
-        &self,
-        act: impl FnOnce(&mut PartitionLog) -> Result<T, E>,
-    ) -> Result<T, E> {
+    fn with_log<T, E: From<Error>>(&self, act: impl FnOnce(&mut PartitionLog) -> Result<T, E>) -> Result<T, E> {
         let mut slot = self.log.lock();
         let log = match &mut *slot {
             Some(log) => log,
             empty => {
-                let opened = self
-                    .data_dir
-                    .open_log(self.id.clone(), &self.settings.load().log)?;
+                let opened = self.data_dir.open_log(self.id.clone(), &self.settings.load().log)?;
                 let _ = self.view.set(Arc::clone(opened.view()));
                 empty.insert(Box::new(opened))
             }

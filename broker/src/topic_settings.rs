@@ -28,11 +28,6 @@ impl TopicSettings {
             segment_index_bytes: config.segment_index_bytes as usize,
             index_interval_bytes: config.index_interval_bytes as usize,
         };
-        Ok(Self {
-            rules: config.batch_rules(),
-            overrides,
-            config,
-            log,
-        })
+        Ok(Self { rules: config.batch_rules(), overrides, config, log })
     }
 }

@@ -125,18 +125,10 @@ struct Recorded {
 impl Topics {
     /// The topics that the catalog records, over the broker's configs. The dynamic configs among the records are the
     /// broker's, so they are returned.
-    pub(crate) fn open(
-        data_dir: Arc<DataDir>,
-        layers: &mut BrokerLayers,
-        node_id: i32,
-    ) -> Result<Self, TopicError> {
+    pub(crate) fn open(data_dir: Arc<DataDir>, layers: &mut BrokerLayers, node_id: i32) -> Result<Self, TopicError> {
         let (catalog, records) = Catalog::open(data_dir.path())?;
         let mut topics: BTreeMap<Uuid, TopicRecord> = BTreeMap::new();
-        let mut recorded = Recorded {
-            catalog,
-            next_producer_id: 0,
-            broker_configs: BTreeMap::new(),
-        };
+        let mut recorded = Recorded { catalog, next_producer_id: 0, broker_configs: BTreeMap::new() };
         for record in records {
             match record {
                 CatalogRecord::Topic(topic) => {
@@ -166,13 +158,7 @@ impl Topics {
         };
         for mut record in topics.into_values() {
             let settings = TopicSettings::resolve(std::mem::take(&mut record.configs), layers)?;
-            let TopicRecord {
-                name,
-                id,
-                partitions,
-                replication_factor,
-                ..
-            } = record;
+            let TopicRecord { name, id, partitions, replication_factor, .. } = record;
             opened.insert(opened.topic(name.into(), id, replication_factor, partitions, settings));
         }
         Ok(opened)
@@ -194,11 +180,7 @@ impl Topics {
     }
 
     /// Whether a topic could be created, and how it would be configured.
-    pub(crate) fn check_new(
-        &self,
-        new: &NewTopic,
-        layers: &BrokerLayers,
-    ) -> Result<TopicSettings, TopicError> {
+    pub(crate) fn check_new(&self, new: &NewTopic, layers: &BrokerLayers) -> Result<TopicSettings, TopicError> {
         if self.by_name.get(new.name.as_str()).is_some() {
             return Err(TopicError::Exists(new.name.clone()));
         }
@@ -223,16 +205,8 @@ impl Topics {
         let mut recorded = self.recorded.lock();
         let settings = self.check_new(new, layers)?;
         let name: Arc<str> = new.name.as_str().into();
-        let topic = self.topic(
-            name,
-            Uuid::new_v4(),
-            new.replication_factor,
-            new.partitions,
-            settings,
-        );
-        recorded
-            .catalog
-            .append(&topic.record(new.partitions, new.configs.clone()))?;
+        let topic = self.topic(name, Uuid::new_v4(), new.replication_factor, new.partitions, settings);
+        recorded.catalog.append(&topic.record(new.partitions, new.configs.clone()))?;
         self.insert(Arc::clone(&topic));
         self.compact(&mut recorded)?;
         Ok(topic)
@@ -244,9 +218,7 @@ impl Topics {
         if self.by_id.get(&topic.id).is_none() {
             return Err(TopicError::Unknown(topic.name.to_string()));
         }
-        recorded
-            .catalog
-            .append(&CatalogRecord::TopicDeleted { id: topic.id })?;
+        recorded.catalog.append(&CatalogRecord::TopicDeleted { id: topic.id })?;
         self.by_name.remove(&topic.name);
         if let Some(flat) = metric_name(&topic.name) {
             self.by_metric_name.remove(&flat);
@@ -278,9 +250,7 @@ impl Topics {
     pub(crate) fn add_partitions(&self, topic: &Topic, count: i32) -> Result<(), TopicError> {
         let mut recorded = self.recorded.lock();
         self.check_partitions(topic, count)?;
-        recorded
-            .catalog
-            .append(&topic.record(count, topic.settings().overrides.clone()))?;
+        recorded.catalog.append(&topic.record(count, topic.settings().overrides.clone()))?;
         let mut partitions = topic.partitions().to_vec();
         partitions.extend((topic.partition_count()..count).map(|index| self.partition(topic, index)));
         topic.partitions.store(Arc::new(partitions));
@@ -296,9 +266,7 @@ impl Topics {
     ) -> Result<(), TopicError> {
         let mut recorded = self.recorded.lock();
         let settings = TopicSettings::resolve(overrides, layers)?;
-        recorded
-            .catalog
-            .append(&topic.record(topic.partition_count(), settings.overrides.clone()))?;
+        recorded.catalog.append(&topic.record(topic.partition_count(), settings.overrides.clone()))?;
         topic.settings.store(Arc::new(settings));
         self.compact(&mut recorded)
     }
@@ -316,10 +284,7 @@ impl Topics {
             .iter()
             .map(|topic| TopicSettings::resolve(topic.settings().overrides.clone(), layers))
             .collect::<Result<_, _>>()?;
-        let record = CatalogRecord::BrokerConfigs {
-            entity: entity.clone(),
-            configs: configs.clone(),
-        };
+        let record = CatalogRecord::BrokerConfigs { entity: entity.clone(), configs: configs.clone() };
         recorded.catalog.append(&record)?;
         recorded.broker_configs.insert(entity, configs);
         for (topic, settings) in all.iter().zip(settings) {
@@ -333,9 +298,7 @@ impl Topics {
         let mut recorded = self.recorded.lock();
         let id = recorded.next_producer_id;
         if id % PRODUCER_ID_BLOCK == 0 {
-            recorded
-                .catalog
-                .append(&CatalogRecord::NextProducerId(id + PRODUCER_ID_BLOCK))?;
+            recorded.catalog.append(&CatalogRecord::NextProducerId(id + PRODUCER_ID_BLOCK))?;
         }
         recorded.next_producer_id += 1;
         Ok(id)
@@ -356,24 +319,14 @@ impl Topics {
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             partitions: ArcSwap::default(),
         };
-        let all = (0..partitions)
-            .map(|index| self.partition(&topic, index))
-            .collect();
+        let all = (0..partitions).map(|index| self.partition(&topic, index)).collect();
         topic.partitions.store(Arc::new(all));
         Arc::new(topic)
     }
 
     fn partition(&self, topic: &Topic, index: i32) -> Arc<Partition> {
-        let id = LogId {
-            topic: topic.name.to_string(),
-            topic_id: topic.id,
-            partition: index,
-        };
-        Arc::new(Partition::new(
-            id,
-            Arc::clone(&self.data_dir),
-            Arc::clone(&topic.settings),
-        ))
+        let id = LogId { topic: topic.name.to_string(), topic_id: topic.id, partition: index };
+        Arc::new(Partition::new(id, Arc::clone(&self.data_dir), Arc::clone(&topic.settings)))
     }
 
     fn insert(&self, topic: Arc<Topic>) {
@@ -398,22 +351,13 @@ impl Topics {
         // The block that is in use is as good as given out.
         let begun = (recorded.next_producer_id + PRODUCER_ID_BLOCK - 1) / PRODUCER_ID_BLOCK;
         let next_block = CatalogRecord::NextProducerId(begun * PRODUCER_ID_BLOCK);
-        let broker_configs =
-            recorded
-                .broker_configs
-                .iter()
-                .map(|(entity, configs)| CatalogRecord::BrokerConfigs {
-                    entity: entity.clone(),
-                    configs: configs.clone(),
-                });
-        let all = self.all();
-        let topics = all
+        let broker_configs = recorded
+            .broker_configs
             .iter()
-            .map(|topic| topic.record(topic.partition_count(), topic.settings().overrides.clone()));
-        let records: Vec<_> = std::iter::once(next_block)
-            .chain(broker_configs)
-            .chain(topics)
-            .collect();
+            .map(|(entity, configs)| CatalogRecord::BrokerConfigs { entity: entity.clone(), configs: configs.clone() });
+        let all = self.all();
+        let topics = all.iter().map(|topic| topic.record(topic.partition_count(), topic.settings().overrides.clone()));
+        let records: Vec<_> = std::iter::once(next_block).chain(broker_configs).chain(topics).collect();
         Ok(recorded.catalog.rewrite(records.iter())?)
     }
 }
@@ -425,10 +369,7 @@ fn metric_name(name: &str) -> Option<String> {
 
 /// What is set for all brokers of a cluster of which nobody has set anything.
 fn initial_dynamic_defaults() -> ConfigMap {
-    INITIAL_DYNAMIC_DEFAULTS
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    INITIAL_DYNAMIC_DEFAULTS.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Whether a topic is the broker's own.
@@ -442,16 +383,11 @@ fn check_name(name: &str) -> Result<(), TopicError> {
         return invalid(format!("'{name}' is not allowed"));
     }
     if name.len() > MAX_NAME_LEN {
-        return invalid(format!(
-            "is {} characters long; {MAX_NAME_LEN} are allowed",
-            name.len()
-        ));
+        return invalid(format!("is {} characters long; {MAX_NAME_LEN} are allowed", name.len()));
     }
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     if !name.bytes().all(legal) {
-        return invalid(format!(
-            "'{name}' has other characters than ASCII letters, digits, '.', '_' and '-'"
-        ));
+        return invalid(format!("'{name}' has other characters than ASCII letters, digits, '.', '_' and '-'"));
     }
     Ok(())
 }

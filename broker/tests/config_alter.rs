@@ -1,8 +1,8 @@
 //! Changes of configs do what a stock broker, Apache Kafka 4.3.1, was seen to do.
 
 use brooklet::config::{
-    AlterError, AlterOp, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, INITIAL_DYNAMIC_DEFAULTS,
-    alter_broker, alter_topic, parse_created, parse_replacement, replace_broker, validate_topic,
+    AlterError, AlterOp, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, INITIAL_DYNAMIC_DEFAULTS, alter_broker,
+    alter_topic, parse_created, parse_replacement, replace_broker, validate_topic,
 };
 use proptest::prelude::*;
 
@@ -12,9 +12,7 @@ const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
 fn map(settings: &[(&str, &str)]) -> ConfigMap {
-    let owned = settings
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let owned = settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     owned.collect()
 }
 
@@ -80,16 +78,8 @@ fn a_topic_refuses_the_values_a_stock_broker_refuses() {
         ("compression.type", "none", "one of uncompressed"),
         ("compression.zstd.level", "-200000", "from -131072 to 22"),
         ("foo.bar", "1", "unknown topic config name: foo.bar"),
-        (
-            "leader.replication.throttled.replicas",
-            "0:1,*",
-            "partition:broker",
-        ),
-        (
-            "leader.replication.throttled.replicas",
-            "none",
-            "partition:broker",
-        ),
+        ("leader.replication.throttled.replicas", "0:1,*", "partition:broker"),
+        ("leader.replication.throttled.replicas", "none", "partition:broker"),
         ("local.retention.ms", "-3", "at least -2"),
         ("max.message.bytes", "99999999999", "not a number of type INT"),
         ("message.timestamp.type", "foo", "CreateTime, LogAppendTime"),
@@ -110,10 +100,7 @@ fn a_topic_refuses_the_values_a_stock_broker_refuses() {
     }
     let lags = map(&[("max.compaction.lag.ms", "5"), ("min.compaction.lag.ms", "10")]);
     let error = validate_topic(&lags, &layers()).expect_err("the least is above the most");
-    assert_eq!(
-        error.to_string(),
-        "min.compaction.lag.ms (10) is above max.compaction.lag.ms (5)"
-    );
+    assert_eq!(error.to_string(), "min.compaction.lag.ms (10) is above max.compaction.lag.ms (5)");
 }
 
 #[test]
@@ -141,11 +128,7 @@ fn lists_change_as_in_a_stock_broker() {
         (APPEND, "delete,delete", Ok(Some("compact,delete"))),
         (DELETE, "", Ok(None)),
         (SUBTRACT, "zork", Ok(Some("delete"))),
-        (
-            SET,
-            "compact,compact, delete",
-            Ok(Some("compact,compact, delete")),
-        ),
+        (SET, "compact,compact, delete", Ok(Some("compact,compact, delete"))),
         (SUBTRACT, "delete", Ok(Some("compact,compact, delete"))),
         (SUBTRACT, "compact", Ok(Some("compact, delete"))),
     ];
@@ -164,20 +147,12 @@ fn lists_change_as_in_a_stock_broker() {
 
 #[test]
 fn only_lists_take_elements() {
-    for (op, name) in [
-        (APPEND, "retention.ms"),
-        (SUBTRACT, "retention.ms"),
-        (SUBTRACT, "zork"),
-    ] {
+    for (op, name) in [(APPEND, "retention.ms"), (SUBTRACT, "retention.ms"), (SUBTRACT, "zork")] {
         let error = alter_topic(&ConfigMap::new(), &change(op, name, "5"), &layers()).expect_err(name);
         assert_eq!(code(&error), "INVALID_CONFIG");
     }
-    let error = alter_broker(
-        &layers(),
-        DynamicScope::Broker,
-        &change(APPEND, "message.max.bytes", "1"),
-    )
-    .expect_err("an integer");
+    let error = alter_broker(&layers(), DynamicScope::Broker, &change(APPEND, "message.max.bytes", "1"))
+        .expect_err("an integer");
     assert_eq!(code(&error), "INVALID_CONFIG");
     let unknown = alter_topic(&ConfigMap::new(), &change(DELETE, "zork", ""), &layers());
     assert_eq!(unknown, Ok(ConfigMap::new()), "nothing is there to delete");
@@ -186,18 +161,9 @@ fn only_lists_take_elements() {
 #[test]
 fn malformed_requests_are_refused() {
     for (requested, reason) in [
-        (
-            vec![("retention.ms", SET, Some("1")), ("retention.ms", SET, Some("2"))],
-            "retention.ms is named twice",
-        ),
-        (
-            vec![("retention.ms", SET, None)],
-            "null value not supported for retention.ms",
-        ),
-        (
-            vec![("cleanup.policy", APPEND, None)],
-            "null value not supported for cleanup.policy",
-        ),
+        (vec![("retention.ms", SET, Some("1")), ("retention.ms", SET, Some("2"))], "retention.ms is named twice"),
+        (vec![("retention.ms", SET, None)], "null value not supported for retention.ms"),
+        (vec![("cleanup.policy", APPEND, None)], "null value not supported for cleanup.policy"),
         (vec![("retention.ms", 9, Some("1"))], "unknown operation type 9"),
     ] {
         let error = ConfigChange::parse_all(requested).expect_err(reason);
@@ -218,11 +184,7 @@ fn malformed_requests_are_refused() {
 fn a_value_may_not_be_longer_than_a_metadata_record() {
     let replicas = "0:1,".repeat(8191) + "0:1";
     let long = map(&[("leader.replication.throttled.replicas", &replicas)]);
-    assert!(
-        validate_topic(&long, &layers()).is_ok(),
-        "{} bytes",
-        replicas.len()
-    );
+    assert!(validate_topic(&long, &layers()).is_ok(), "{} bytes", replicas.len());
     let longer = map(&[("leader.replication.throttled.replicas", &(replicas + ",1:1"))]);
     let error = validate_topic(&longer, &layers()).expect_err("too long");
     assert_eq!(code(&error), "INVALID_CONFIG");
@@ -231,27 +193,15 @@ fn a_value_may_not_be_longer_than_a_metadata_record() {
 #[test]
 fn the_broker_takes_the_changes_a_stock_broker_takes() {
     for (scope, name, text) in [
-        (
-            DynamicScope::Broker,
-            "listener.name.plaintext.max.connections",
-            "100",
-        ),
-        (
-            DynamicScope::Broker,
-            "listener.name.plaintext.ssl.keystore.password",
-            "secret",
-        ),
+        (DynamicScope::Broker, "listener.name.plaintext.max.connections", "100"),
+        (DynamicScope::Broker, "listener.name.plaintext.ssl.keystore.password", "secret"),
         (DynamicScope::Broker, "listener.name.plaintext.zork", "100"),
         (DynamicScope::Broker, "log.cleanup.policy", ""),
         (DynamicScope::Broker, "log.flush.interval.ms", "77"),
         (DynamicScope::Broker, "message.max.bytes", " 0100"),
         (DynamicScope::Broker, "zork", "5"),
         (DynamicScope::Default, "leader.replication.throttled.rate", "5"),
-        (
-            DynamicScope::Default,
-            "listener.name.plaintext.max.connections",
-            "100",
-        ),
+        (DynamicScope::Default, "listener.name.plaintext.max.connections", "100"),
         (DynamicScope::Default, "log.retention.ms", " 02000"),
         (DynamicScope::Default, "min.insync.replicas", "2"),
     ] {
@@ -271,136 +221,28 @@ fn the_broker_takes_the_changes_a_stock_broker_takes() {
 fn the_broker_refuses_the_changes_a_stock_broker_refuses() {
     use DynamicScope::{Broker, Default};
     for (scope, name, text, code_wanted, reason) in [
-        (
-            Broker,
-            "compression.type",
-            "zork",
-            "INVALID_REQUEST",
-            "one of uncompressed",
-        ),
-        (
-            Broker,
-            "group.consumer.assignment.interval.ms",
-            "20000",
-            "INVALID_REQUEST",
-            "at most",
-        ),
-        (
-            Broker,
-            "internal.metadata.delete.delay.millis",
-            "1",
-            "INVALID_REQUEST",
-            "dynamically",
-        ),
-        (
-            Broker,
-            "listeners",
-            "PLAINTEXT://127.0.0.1:1",
-            "INVALID_REQUEST",
-            "restart the broker",
-        ),
-        (
-            Broker,
-            "log.cleanup.policy",
-            "delete,",
-            "INVALID_REQUEST",
-            "any of compact, delete",
-        ),
-        (
-            Broker,
-            "log.retention.hours",
-            "1",
-            "INVALID_REQUEST",
-            "dynamically",
-        ),
-        (
-            Broker,
-            "log.retention.ms",
-            "0",
-            "INVALID_REQUEST",
-            "log.retention.ms",
-        ),
+        (Broker, "compression.type", "zork", "INVALID_REQUEST", "one of uncompressed"),
+        (Broker, "group.consumer.assignment.interval.ms", "20000", "INVALID_REQUEST", "at most"),
+        (Broker, "internal.metadata.delete.delay.millis", "1", "INVALID_REQUEST", "dynamically"),
+        (Broker, "listeners", "PLAINTEXT://127.0.0.1:1", "INVALID_REQUEST", "restart the broker"),
+        (Broker, "log.cleanup.policy", "delete,", "INVALID_REQUEST", "any of compact, delete"),
+        (Broker, "log.retention.hours", "1", "INVALID_REQUEST", "dynamically"),
+        (Broker, "log.retention.ms", "0", "INVALID_REQUEST", "log.retention.ms"),
         (Broker, "log.roll.ms", "0", "INVALID_REQUEST", "log.roll.ms"),
-        (
-            Broker,
-            "log.segment.bytes",
-            "5",
-            "INVALID_REQUEST",
-            "at least 1048576",
-        ),
-        (
-            Broker,
-            "max.connections.per.ip",
-            "0",
-            "INVALID_REQUEST",
-            "overrides",
-        ),
-        (
-            Broker,
-            "max.connections.per.ip.overrides",
-            "a:b",
-            "INVALID_REQUEST",
-            "host:count",
-        ),
+        (Broker, "log.segment.bytes", "5", "INVALID_REQUEST", "at least 1048576"),
+        (Broker, "max.connections.per.ip", "0", "INVALID_REQUEST", "overrides"),
+        (Broker, "max.connections.per.ip.overrides", "a:b", "INVALID_REQUEST", "host:count"),
         (Broker, "message.max.bytes", "-1", "INVALID_REQUEST", "at least 0"),
-        (
-            Broker,
-            "message.max.bytes",
-            "x",
-            "INVALID_REQUEST",
-            "not a number of type INT",
-        ),
-        (
-            Broker,
-            "min.insync.replicas",
-            "2",
-            "INVALID_CONFIG",
-            "for one broker",
-        ),
+        (Broker, "message.max.bytes", "x", "INVALID_REQUEST", "not a number of type INT"),
+        (Broker, "min.insync.replicas", "2", "INVALID_CONFIG", "for one broker"),
         (Broker, "node.id", "3", "INVALID_REQUEST", "dynamically"),
-        (
-            Broker,
-            "ssl.client.auth",
-            "bad",
-            "INVALID_REQUEST",
-            "ssl.client.auth",
-        ),
-        (
-            Broker,
-            "ssl.client.auth",
-            "required",
-            "INVALID_REQUEST",
-            "restart the broker",
-        ),
+        (Broker, "ssl.client.auth", "bad", "INVALID_REQUEST", "ssl.client.auth"),
+        (Broker, "ssl.client.auth", "required", "INVALID_REQUEST", "restart the broker"),
         (Broker, "ssl.keystore.type", "JKS", "INVALID_REQUEST", "prefix"),
-        (
-            Broker,
-            "unstable.api.versions.enable",
-            "true",
-            "INVALID_REQUEST",
-            "dynamically",
-        ),
-        (
-            Default,
-            "listener.name.plaintext.ssl.keystore.type",
-            "JKS",
-            "INVALID_REQUEST",
-            "only for one",
-        ),
-        (
-            Default,
-            "listeners",
-            "PLAINTEXT://:9",
-            "INVALID_REQUEST",
-            "only for one",
-        ),
-        (
-            Default,
-            "sasl.enabled.mechanisms",
-            "PLAIN",
-            "INVALID_REQUEST",
-            "only for one",
-        ),
+        (Broker, "unstable.api.versions.enable", "true", "INVALID_REQUEST", "dynamically"),
+        (Default, "listener.name.plaintext.ssl.keystore.type", "JKS", "INVALID_REQUEST", "only for one"),
+        (Default, "listeners", "PLAINTEXT://:9", "INVALID_REQUEST", "only for one"),
+        (Default, "sasl.enabled.mechanisms", "PLAIN", "INVALID_REQUEST", "only for one"),
         (Default, "ssl.keystore.type", "JKS", "INVALID_REQUEST", "prefix"),
     ] {
         let error = alter_broker(&layers(), scope, &change(SET, name, text)).expect_err(name);
@@ -415,26 +257,15 @@ fn the_broker_refuses_the_changes_a_stock_broker_refuses() {
 
 #[test]
 fn a_change_takes_effect_in_the_typed_configuration() {
-    let (altered, config) = alter_broker(
-        &layers(),
-        DynamicScope::Default,
-        &change(SET, "max.connections", "7"),
-    )
-    .expect("a dynamic config");
+    let (altered, config) =
+        alter_broker(&layers(), DynamicScope::Default, &change(SET, "max.connections", "7")).expect("a dynamic config");
     assert_eq!(config.max_connections, 7);
-    let (_, config) = replace_broker(&altered, DynamicScope::Broker, map(&[("max.connections", "3")]))
-        .expect("a dynamic config");
-    assert_eq!(
-        config.max_connections, 3,
-        "this broker's comes before all brokers'"
-    );
+    let (_, config) =
+        replace_broker(&altered, DynamicScope::Broker, map(&[("max.connections", "3")])).expect("a dynamic config");
+    assert_eq!(config.max_connections, 3, "this broker's comes before all brokers'");
     let topic = validate_topic(&ConfigMap::new(), &{
-        let (altered, _) = alter_broker(
-            &altered,
-            DynamicScope::Broker,
-            &change(SET, "message.max.bytes", "99"),
-        )
-        .expect("a dynamic config");
+        let (altered, _) = alter_broker(&altered, DynamicScope::Broker, &change(SET, "message.max.bytes", "99"))
+            .expect("a dynamic config");
         altered
     });
     assert_eq!(topic.expect("nothing is set").max_message_bytes, 99);

@@ -13,10 +13,7 @@ fn listeners(settings: &str) -> Result<Vec<Listener>, ConfigError> {
 }
 
 fn told(host: &str, port: u16) -> Option<Advertised> {
-    Some(Advertised {
-        host: Some(host.to_owned()),
-        port: Some(port),
-    })
+    Some(Advertised { host: Some(host.to_owned()), port: Some(port) })
 }
 
 const COMBINED: &str = "controller.listener.names=CONTROLLER";
@@ -39,19 +36,13 @@ fn the_address_listened_on_is_the_one_clients_are_told() {
 fn an_empty_host_is_every_interface_and_clients_are_told_this_machines_name() {
     let listeners = listeners("listeners=PLAINTEXT://:9092").expect("allowed");
     assert_eq!(listeners[0].bind_host, None);
-    let advertised = Advertised {
-        host: None,
-        port: Some(9092),
-    };
+    let advertised = Advertised { host: None, port: Some(9092) };
     assert_eq!(listeners[0].advertised, Some(advertised));
 }
 
 #[test]
 fn port_zero_is_told_as_the_port_that_was_got() {
-    let listeners = listeners(&format!(
-        "listeners=PLAINTEXT://127.0.0.1:0,A://127.0.0.1:0|{MAP_A}"
-    ))
-    .expect("allowed");
+    let listeners = listeners(&format!("listeners=PLAINTEXT://127.0.0.1:0,A://127.0.0.1:0|{MAP_A}")).expect("allowed");
     assert_eq!(listeners.len(), 2);
     for listener in listeners {
         assert_eq!(listener.bind_port, 0);
@@ -81,8 +72,7 @@ fn ipv6_addresses_may_have_brackets_and_share_a_port_with_ipv4() {
 
 #[test]
 fn the_controllers_listeners_are_not_served() {
-    let text =
-        format!("process.roles=broker,controller|listeners=PLAINTEXT://:9092,CONTROLLER://:9093|{COMBINED}");
+    let text = format!("process.roles=broker,controller|listeners=PLAINTEXT://:9092,CONTROLLER://:9093|{COMBINED}");
     let combined = listeners(&text).expect("allowed");
     assert_eq!(combined.len(), 1);
     let text = "listeners=PLAINTEXT://:9092,CONTROLLER://:9093|controller.listener.names=CONTROLLER\
@@ -107,25 +97,13 @@ fn mistakes_are_refused() {
         ("listeners=PLAINTEXT://h x:5", "must be NAME://host:port"),
         ("listeners=PLAINTEXT://h:99999", "from 0 to 65535"),
         ("listeners=PLAINTEXT://h:-5", "from 0 to 65535"),
-        (
-            "listeners=FOO://:9092",
-            "no security protocol for the listener FOO",
-        ),
+        ("listeners=FOO://:9092", "no security protocol for the listener FOO"),
         ("listeners=PLAINTEXT://:1,plaintext://:2", "a name of its own"),
         ("listeners=SSL://:9092", "SSL listeners are not served yet"),
-        (
-            &format!("listeners=A://:1|{map}=A:SASL_PLAINTEXT"),
-            "SASL_PLAINTEXT listeners are not served yet",
-        ),
-        (
-            &format!("listeners=A://:1|{map}=A:FOO"),
-            "must be one of PLAINTEXT, SSL",
-        ),
+        (&format!("listeners=A://:1|{map}=A:SASL_PLAINTEXT"), "SASL_PLAINTEXT listeners are not served yet"),
+        (&format!("listeners=A://:1|{map}=A:FOO"), "must be one of PLAINTEXT, SSL"),
         (&format!("listeners=A://:1|{map}=A"), "a list of NAME:PROTOCOL"),
-        (
-            &format!("listeners=PLAINTEXT://:1,A://:1|{MAP_A}"),
-            "port 1 is PLAINTEXT's already",
-        ),
+        (&format!("listeners=PLAINTEXT://:1,A://:1|{MAP_A}"), "port 1 is PLAINTEXT's already"),
         (
             &format!("listeners=PLAINTEXT://127.0.0.1:1,A://127.0.0.2:1|{MAP_A}"),
             "only an IPv4 and an IPv6 address can share one",
@@ -138,32 +116,17 @@ fn mistakes_are_refused() {
             &format!("listeners=PLAINTEXT://127.0.0.1:1,A://[::1]:1,CONTROLLER://[::2]:1|{MAP_A}|{COMBINED}"),
             "only an IPv4 and an IPv6 address can share one",
         ),
-        (
-            "listeners=PLAINTEXT://0.0.0.0:1",
-            "clients cannot connect to 0.0.0.0",
-        ),
-        (
-            "listeners=PLAINTEXT://:1|advertised.listeners=PLAINTEXT://0.0.0.0:1",
-            "clients cannot connect to 0.0.0.0",
-        ),
+        ("listeners=PLAINTEXT://0.0.0.0:1", "clients cannot connect to 0.0.0.0"),
+        ("listeners=PLAINTEXT://:1|advertised.listeners=PLAINTEXT://0.0.0.0:1", "clients cannot connect to 0.0.0.0"),
         (
             "listeners=PLAINTEXT://:1|advertised.listeners=SSL://h:1",
             "SSL is none of the listeners, which are PLAINTEXT",
         ),
-        (
-            "listeners=PLAINTEXT://:1|advertised.listeners=PLAINTEXT://h:1,PLAINTEXT://g:1",
-            "a name of its own",
-        ),
-        (
-            &format!("listeners=CONTROLLER://:9093|{COMBINED}"),
-            "every listener is the controller's",
-        ),
+        ("listeners=PLAINTEXT://:1|advertised.listeners=PLAINTEXT://h:1,PLAINTEXT://g:1", "a name of its own"),
+        (&format!("listeners=CONTROLLER://:9093|{COMBINED}"), "every listener is the controller's"),
         ("process.roles=controller", "always a broker"),
         ("process.roles=broker,zork", "broker, controller"),
-        (
-            "listeners=PLAINTEXT://:1|inter.broker.listener.name=X",
-            "must be one of the listeners, which are PLAINTEXT",
-        ),
+        ("listeners=PLAINTEXT://:1|inter.broker.listener.name=X", "must be one of the listeners, which are PLAINTEXT"),
     ] {
         let error = listeners(text).expect_err(text);
         assert!(error.to_string().contains(reason), "{text}: {error}");
@@ -175,10 +138,7 @@ fn mistakes_are_refused() {
 fn the_map_is_needed_beside_secure_listeners() {
     let text = format!("listeners=SSL://:9092,CONTROLLER://:9093|{COMBINED}");
     let error = listeners(&text).expect_err("no entry").to_string();
-    assert!(
-        error.contains("no security protocol for the listener CONTROLLER"),
-        "{error}"
-    );
+    assert!(error.contains("no security protocol for the listener CONTROLLER"), "{error}");
 }
 
 proptest! {

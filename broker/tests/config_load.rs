@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use brooklet::config::{
-    BrokerConfig, BrokerLayers, ConfigMap, LoadError, Origin, Settings, resolve_broker_config,
-};
+use brooklet::config::{BrokerConfig, BrokerLayers, ConfigMap, LoadError, Origin, Settings, resolve_broker_config};
 use proptest::prelude::*;
 
 fn file(text: &str) -> Result<Settings, LoadError> {
@@ -13,18 +11,14 @@ fn file(text: &str) -> Result<Settings, LoadError> {
 }
 
 fn environment(variables: &[(&str, &str)]) -> Result<Settings, LoadError> {
-    let owned = variables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Settings::from_environment(owned, &["BROOKLET_CONFIG", "BROOKLET_LOG_FORMAT"])
 }
 
 fn flag(name: &str, value: &str) -> Settings {
     let mut settings = Settings::default();
     let origin = Origin::Flag(format!("--{name}"));
-    settings
-        .set(name.to_owned(), value.to_owned(), origin)
-        .expect(name);
+    settings.set(name.to_owned(), value.to_owned(), origin).expect(name);
     settings
 }
 
@@ -38,10 +32,8 @@ fn flags_come_before_the_environment_and_that_before_the_file() {
     let from_environment =
         environment(&[("BROOKLET_NUM_PARTITIONS", "2"), ("BROOKLET_NODE_ID", "2")]).expect("known names");
     let settings = flag("num.partitions", "3").or(from_environment).or(from_file);
-    let origins: Vec<_> = settings
-        .iter()
-        .map(|(name, setting)| format!("{name}={} {}", setting.value, setting.origin))
-        .collect();
+    let origins: Vec<_> =
+        settings.iter().map(|(name, setting)| format!("{name}={} {}", setting.value, setting.origin)).collect();
     assert_eq!(
         origins,
         [
@@ -69,10 +61,7 @@ fn an_unknown_name_is_refused_with_the_nearest() {
             "listener.name.internal.ssl.keystore.locatoin=x",
             "server.properties:1: unknown configuration listener.name.internal.ssl.keystore.locatoin, did you mean ssl.keystore.location?",
         ),
-        (
-            "entirely.made.up=1",
-            "server.properties:1: unknown configuration entirely.made.up",
-        ),
+        ("entirely.made.up=1", "server.properties:1: unknown configuration entirely.made.up"),
         (
             "zookeeper.connect=x",
             "server.properties:1: configuration zookeeper.connect is not one of Kafka 4: there is no ZooKeeper, set node.id and process.roles",
@@ -107,13 +96,8 @@ fn a_wrong_value_is_refused_with_its_place() {
         "environment variable BROOKLET_LOG_SEGMENT_BYTES: invalid value 5 for configuration log.segment.bytes: \
          must be at least 1048576"
     );
-    assert_eq!(
-        message(file("a=\\u00")),
-        "server.properties: line 1: \\u must be followed by four hexadecimal digits"
-    );
-    let at_start = file("listeners=PLAINTEXT://0.0.0.0:9092")
-        .expect("a list")
-        .layers();
+    assert_eq!(message(file("a=\\u00")), "server.properties: line 1: \\u must be followed by four hexadecimal digits");
+    let at_start = file("listeners=PLAINTEXT://0.0.0.0:9092").expect("a list").layers();
     assert_eq!(
         message(at_start),
         "server.properties:1: invalid value PLAINTEXT://0.0.0.0:9092 for configuration listeners: clients cannot \
@@ -129,10 +113,7 @@ fn a_wrong_value_is_refused_with_its_place() {
 #[test]
 fn values_that_contradict_each_other_are_refused() {
     for (text, expected) in [
-        (
-            "node.id=1\nbroker.id=2",
-            "node.id (1) and broker.id (2) must be the same",
-        ),
+        ("node.id=1\nbroker.id=2", "node.id (1) and broker.id (2) must be the same"),
         (
             "queued.max.request.bytes=5",
             "queued.max.request.bytes (5) must be at least socket.request.max.bytes (104857600)",
@@ -141,10 +122,7 @@ fn values_that_contradict_each_other_are_refused() {
             "connections.max.idle.ms=50",
             "connection.failed.authentication.delay.ms must be below connections.max.idle.ms",
         ),
-        (
-            "log.retention.minutes=0",
-            "log.retention.ms must be at least 1, or -1 for no limit",
-        ),
+        ("log.retention.minutes=0", "log.retention.ms must be at least 1, or -1 for no limit"),
         (
             "group.consumer.session.timeout.ms=5000\ngroup.consumer.min.session.timeout.ms=1",
             "group.consumer.heartbeat.interval.ms (5000) must be below group.consumer.session.timeout.ms (5000)",
@@ -153,10 +131,7 @@ fn values_that_contradict_each_other_are_refused() {
             "log.cleaner.threads=128",
             "log.cleaner.dedupe.buffer.size must be above 1 MiB for each of log.cleaner.threads",
         ),
-        (
-            "max.connections.per.ip=0",
-            "max.connections.per.ip may be 0 only if max.connections.per.ip.overrides is set",
-        ),
+        ("max.connections.per.ip=0", "max.connections.per.ip may be 0 only if max.connections.per.ip.overrides is set"),
     ] {
         assert_eq!(message(file(text).expect("each is allowed").layers()), expected);
     }
@@ -166,10 +141,7 @@ fn values_that_contradict_each_other_are_refused() {
 fn variables_have_the_names_of_the_images_of_kafka() {
     let settings = environment(&[
         ("BROOKLET_LISTENER_NAME_MY__NET_SSL_CLIENT_AUTH", "none"),
-        (
-            "BROOKLET_LISTENER_NAME_IN_SCRAM___SHA___256_SASL_JAAS_CONFIG",
-            "x",
-        ),
+        ("BROOKLET_LISTENER_NAME_IN_SCRAM___SHA___256_SASL_JAAS_CONFIG", "x"),
         ("BROOKLET_AUTO_CREATE_TOPICS_ENABLE", "false"),
         ("BROOKLET_CONFIG", "/etc/brooklet.yaml"),
         ("KAFKA_NODE_ID", "7"),
@@ -189,10 +161,7 @@ fn variables_have_the_names_of_the_images_of_kafka() {
             "BROOKLET_NUM_PARTITION",
             "unknown environment variable BROOKLET_NUM_PARTITION, did you mean BROOKLET_NUM_PARTITIONS?",
         ),
-        (
-            "BROOKLET_CONFIGS",
-            "unknown environment variable BROOKLET_CONFIGS, did you mean BROOKLET_CONFIG?",
-        ),
+        ("BROOKLET_CONFIGS", "unknown environment variable BROOKLET_CONFIGS, did you mean BROOKLET_CONFIG?"),
         (
             "BROOKLET_RETENTION_MS",
             "unknown environment variable BROOKLET_RETENTION_MS, did you mean BROOKLET_LOG_RETENTION_MS?",
@@ -209,15 +178,9 @@ fn yaml_is_read_by_the_name_of_its_file() {
     let text = "listeners: [PLAINTEXT://:9092]\nlog:\n  retention.ms: 5\n";
     let settings = Settings::from_file(Path::new("a/b.yaml"), text).expect("known names");
     let setting = settings.get("log.retention.ms").expect("it is set");
-    assert_eq!(
-        (setting.value.as_str(), setting.origin.to_string().as_str()),
-        ("5", "a/b.yaml:3")
-    );
+    assert_eq!((setting.value.as_str(), setting.origin.to_string().as_str()), ("5", "a/b.yaml:3"));
     let wrong = Settings::from_file(Path::new("b.yml"), "log:\n  dir: /x\n  dirss: /x\n");
-    assert_eq!(
-        message(wrong),
-        "b.yml:3: unknown configuration log.dirss, did you mean log.dirs?"
-    );
+    assert_eq!(message(wrong), "b.yml:3: unknown configuration log.dirss, did you mean log.dirs?");
     let twice = Settings::from_file(Path::new("b.yml"), "node.id: 1\nnode.id: 1\n");
     assert_eq!(message(twice), "b.yml: line 2: node.id is set in line 1 already");
 }
@@ -225,10 +188,7 @@ fn yaml_is_read_by_the_name_of_its_file() {
 #[test]
 fn without_settings_the_broker_listens_to_this_machine_alone() {
     let config = BrokerConfig::default();
-    assert_eq!(
-        config,
-        BrokerConfig::resolve(&Settings::default().layers().expect("allowed")).expect("allowed")
-    );
+    assert_eq!(config, BrokerConfig::resolve(&Settings::default().layers().expect("allowed")).expect("allowed"));
     let [listener] = &config.listeners[..] else {
         panic!("one listener in {:?}", config.listeners);
     };
@@ -254,9 +214,7 @@ fn the_old_name_of_the_node_id_stands_for_the_new() {
 
 #[test]
 fn settings_without_effect_are_named_with_the_reason() {
-    let layers = file("num.io.threads=3\nnum.partitions=3\nssl.keystore.type=PEM")
-        .expect("known names")
-        .layers();
+    let layers = file("num.io.threads=3\nnum.partitions=3\nssl.keystore.type=PEM").expect("known names").layers();
     let layers = layers.expect("allowed");
     let inert: Vec<_> = layers.inert().map(|(name, _)| name).collect();
     assert_eq!(inert, ["num.io.threads", "ssl.keystore.type"]);
@@ -266,11 +224,7 @@ fn settings_without_effect_are_named_with_the_reason() {
 #[test]
 fn dynamic_changes_of_connection_limits_are_read() {
     let layers = BrokerLayers {
-        dynamic_broker: [(
-            "max.connections.per.ip.overrides".to_owned(),
-            "::1:5, host:7".to_owned(),
-        )]
-        .into(),
+        dynamic_broker: [("max.connections.per.ip.overrides".to_owned(), "::1:5, host:7".to_owned())].into(),
         ..BrokerLayers::new(ConfigMap::new()).expect("nothing is set")
     };
     let config = BrokerConfig::resolve(&layers).expect("allowed");

@@ -28,10 +28,7 @@ struct Shown {
 }
 
 fn fixture(text: &str) -> BTreeMap<String, Shown> {
-    let text = text
-        .replace("<PORT>", "9092")
-        .replace("<CONTROLLER_PORT>", "9093")
-        .replace("<DATA>", "/data");
+    let text = text.replace("<PORT>", "9092").replace("<CONTROLLER_PORT>", "9093").replace("<DATA>", "/data");
     let lines = text.lines().skip(1);
     let rows = lines.map(|line| {
         let fields: Vec<_> = line.split('\t').collect();
@@ -87,9 +84,7 @@ fn shown(entries: Vec<ConfigEntry>) -> BTreeMap<String, Shown> {
 }
 
 fn map(settings: &[(&str, &str)]) -> ConfigMap {
-    let owned = settings
-        .iter()
-        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let owned = settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
     owned.collect()
 }
 
@@ -114,10 +109,9 @@ fn assert_same(ours: &BTreeMap<String, Shown>, stock: &BTreeMap<String, Shown>) 
 
 #[test]
 fn the_tables_have_the_names_of_a_stock_broker() {
-    for (table, text, count) in [
-        (TOPIC_CONFIGS.as_slice(), TOPIC_FIXTURE, 33),
-        (BROKER_CONFIGS.as_slice(), BROKER_FIXTURE, 340),
-    ] {
+    for (table, text, count) in
+        [(TOPIC_CONFIGS.as_slice(), TOPIC_FIXTURE, 33), (BROKER_CONFIGS.as_slice(), BROKER_FIXTURE, 340)]
+    {
         let ours: Vec<_> = table.iter().map(|def| def.name.to_owned()).collect();
         let stock: Vec<_> = fixture(text).into_keys().collect();
         assert_eq!(ours, stock);
@@ -147,22 +141,13 @@ fn every_default_is_kafkas_or_listed_as_ours() {
 
 #[test]
 fn every_row_allows_its_own_default() {
-    let tables: [&[&ConfigDef]; 4] = [
-        &TOPIC_CONFIGS,
-        &INTERNAL_TOPIC_CONFIGS,
-        &BROKER_CONFIGS,
-        &INTERNAL_BROKER_CONFIGS,
-    ];
+    let tables: [&[&ConfigDef]; 4] =
+        [&TOPIC_CONFIGS, &INTERNAL_TOPIC_CONFIGS, &BROKER_CONFIGS, &INTERNAL_BROKER_CONFIGS];
     for def in tables.concat() {
         assert!(!def.doc.is_empty(), "{}", def.name);
         if let Some(text) = def.default {
             let value = def.parse(text).expect(def.name);
-            assert_eq!(
-                value.to_string(),
-                text,
-                "{} is not in the form Kafka shows",
-                def.name
-            );
+            assert_eq!(value.to_string(), text, "{} is not in the form Kafka shows", def.name);
         }
     }
 }
@@ -178,19 +163,13 @@ fn the_broker_is_described_as_by_a_stock_broker() {
     let ours = shown(describe_broker(&stock_layers(), |_| true));
     let mut stock = fixture(BROKER_FIXTURE);
     for own in &OWN_DEFAULTS {
-        let default = broker_config(own.name)
-            .and_then(|def| def.default)
-            .expect(own.name);
+        let default = broker_config(own.name).and_then(|def| def.default).expect(own.name);
         let shown = stock.get_mut(own.name).expect(own.name);
         if shown.source == "DEFAULT_CONFIG" {
             shown.value = Some(default.to_owned());
         }
         shown.synonyms.retain(|(source, _, _)| source != "DEFAULT_CONFIG");
-        let synonym = (
-            "DEFAULT_CONFIG".to_owned(),
-            own.name.to_owned(),
-            default.to_owned(),
-        );
+        let synonym = ("DEFAULT_CONFIG".to_owned(), own.name.to_owned(), default.to_owned());
         shown.synonyms.push(synonym);
     }
     assert_same(&ours, &stock);
@@ -199,11 +178,7 @@ fn the_broker_is_described_as_by_a_stock_broker() {
 #[test]
 fn the_settings_of_a_stock_broker_make_a_configuration() {
     let config = BrokerConfig::resolve(&stock_layers()).expect("the settings are allowed");
-    let names: Vec<_> = config
-        .listeners
-        .iter()
-        .map(|listener| listener.name.as_str())
-        .collect();
+    let names: Vec<_> = config.listeners.iter().map(|listener| listener.name.as_str()).collect();
     assert_eq!(names, ["PLAINTEXT"], "the controller's listener is not served");
     assert_eq!(config.node_id, 1);
     assert_eq!(config.log_dir, Path::new("/data"));
@@ -216,10 +191,7 @@ fn observed(line: &str) -> (String, Shown) {
     let mut word = || words.next().expect("a word").to_owned();
     let (sensitive, read_only, source, ty, setting) = (word(), word(), word(), word(), word());
     let (name, value) = setting.split_once('=').expect("a value");
-    let synonyms = synonyms
-        .trim_end_matches(']')
-        .split("; ")
-        .filter(|synonym| !synonym.is_empty());
+    let synonyms = synonyms.trim_end_matches(']').split("; ").filter(|synonym| !synonym.is_empty());
     let synonyms = synonyms.map(|synonym| {
         let (source, setting) = synonym.split_once(':').expect("a source");
         let (name, value) = setting.split_once('=').expect("a value");
@@ -381,22 +353,12 @@ fn the_dynamic_defaults_are_described_as_by_a_stock_broker() {
 /// CreateTopics shows values as they were set, and knows that hours set a topic's milliseconds.
 #[test]
 fn created_topics_are_shown_as_by_a_stock_broker() {
-    let broker = BrokerLayers {
-        dynamic_broker: map(&[("log.roll.ms", " 05000")]),
-        ..odd_layers()
-    };
-    let overrides = map(&[
-        ("cleanup.policy", "compact,compact, delete"),
-        ("retention.bytes", "7"),
-    ]);
+    let broker = BrokerLayers { dynamic_broker: map(&[("log.roll.ms", " 05000")]), ..odd_layers() };
+    let overrides = map(&[("cleanup.policy", "compact,compact, delete"), ("retention.bytes", "7")]);
     let entries = created_topic(&overrides, &broker);
     assert_eq!(entries.len(), 33);
     for (name, value, source) in [
-        (
-            "cleanup.policy",
-            "compact,compact, delete",
-            "DYNAMIC_TOPIC_CONFIG",
-        ),
+        ("cleanup.policy", "compact,compact, delete", "DYNAMIC_TOPIC_CONFIG"),
         ("flush.ms", "5000", "STATIC_BROKER_CONFIG"),
         ("max.message.bytes", "+2000", "STATIC_BROKER_CONFIG"),
         ("min.cleanable.dirty.ratio", "0.50", "STATIC_BROKER_CONFIG"),
@@ -418,17 +380,9 @@ fn created_topics_are_shown_as_by_a_stock_broker() {
 #[test]
 fn types_and_sources_have_the_codes_of_the_protocol() {
     let types = ConfigType::ALL.map(|ty| (ty.to_string(), ty.code()));
-    let expected = [
-        "BOOLEAN", "STRING", "INT", "SHORT", "LONG", "DOUBLE", "LIST", "CLASS", "PASSWORD",
-    ]
-    .into_iter()
-    .zip(1..);
-    assert!(
-        types
-            .iter()
-            .map(|(name, code)| (name.as_str(), *code))
-            .eq(expected)
-    );
+    let expected =
+        ["BOOLEAN", "STRING", "INT", "SHORT", "LONG", "DOUBLE", "LIST", "CLASS", "PASSWORD"].into_iter().zip(1..);
+    assert!(types.iter().map(|(name, code)| (name.as_str(), *code)).eq(expected));
     let unknown = describe_broker(&odd_layers(), |name| name == "super.users");
     assert_eq!(unknown[0].type_code(), 0);
     let sources = [

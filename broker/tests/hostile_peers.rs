@@ -19,22 +19,13 @@ async fn is_served(broker: &Broker) {
     let mut client = Client::connect(broker.bootstrap_servers()).await;
     let asked = Instant::now();
     client.call(0, &ApiVersionsRequest::default()).await;
-    assert!(
-        asked.elapsed() < Duration::from_secs(1),
-        "another client waited {:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < Duration::from_secs(1), "another client waited {:?}", asked.elapsed());
 }
 
 #[tokio::test]
 async fn impossible_lengths_and_garbage_end_that_connection_alone() {
     let _alone = ALONE.lock().await;
-    let broker = Broker::builder()
-        .ephemeral()
-        .set("socket.request.max.bytes", "1000")
-        .start()
-        .await
-        .unwrap();
+    let broker = Broker::builder().ephemeral().set("socket.request.max.bytes", "1000").start().await.unwrap();
     for bytes in [
         &[0, 0, 0, 0][..],
         &[0xff, 0xff, 0xff, 0xff],
@@ -43,9 +34,7 @@ async fn impossible_lengths_and_garbage_end_that_connection_alone() {
         &[0x7f, 0xff, 0xff, 0xff],
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
         // A Metadata request of five bytes that announces two thousand million topics.
-        &[
-            0, 0, 0, 15, 0, 3, 0, 12, 0, 0, 0, 1, 0xff, 0xff, 0, 0x80, 0x80, 0x80, 0x80,
-        ],
+        &[0, 0, 0, 15, 0, 3, 0, 12, 0, 0, 0, 1, 0xff, 0xff, 0, 0x80, 0x80, 0x80, 0x80],
         // A client id longer than the frame.
         &[0, 0, 0, 10, 0, 3, 0, 0, 0, 0, 0, 1, 0x70, 0],
         &[0, 0, 0, 1, 0],
@@ -73,11 +62,7 @@ async fn many_half_frames_take_only_what_they_sent() {
     is_served(&broker).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let grown = resident_bytes().saturating_sub(before);
-    assert!(
-        grown < 20 << 20,
-        "{} MiB for 200 peers that announced 20 GB",
-        grown >> 20
-    );
+    assert!(grown < 20 << 20, "{} MiB for 200 peers that announced 20 GB", grown >> 20);
     is_served(&broker).await;
 }
 
@@ -94,9 +79,7 @@ async fn who_does_not_read_its_answers_holds_up_nobody() {
     for _ in 0..20 {
         let mut peer = Client::connect(broker.bootstrap_servers()).await;
         let partition = FetchPartition::default().with_partition_max_bytes(50 << 20);
-        let topic = FetchTopic::default()
-            .with_topic(TopicName(text("t")))
-            .with_partitions(vec![partition]);
+        let topic = FetchTopic::default().with_topic(TopicName(text("t"))).with_partitions(vec![partition]);
         let request = FetchRequest::default()
             .with_min_bytes(1)
             .with_max_bytes(50 << 20)
@@ -111,32 +94,18 @@ async fn who_does_not_read_its_answers_holds_up_nobody() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     is_served(&broker).await;
     let grown = resident_anonymous_bytes().saturating_sub(before);
-    assert!(
-        grown < 30 << 20,
-        "{} MiB for 20 peers that asked for 9 GB",
-        grown >> 20
-    );
-    broker
-        .produce("t", 0, [Record::new("k", "still writable")])
-        .unwrap();
+    assert!(grown < 30 << 20, "{} MiB for 20 peers that asked for 9 GB", grown >> 20);
+    broker.produce("t", 0, [Record::new("k", "still writable")]).unwrap();
 
     let mut first = [0; 4];
     peers[0].stream.read_exact(&mut first).await.unwrap();
-    assert!(
-        i32::from_be_bytes(first) > 40_000_000,
-        "who reads at last gets its answer"
-    );
+    assert!(i32::from_be_bytes(first) > 40_000_000, "who reads at last gets its answer");
 }
 
 #[tokio::test]
 async fn connections_beyond_the_limits_wait_or_are_refused() {
     let _alone = ALONE.lock().await;
-    let broker = Broker::builder()
-        .ephemeral()
-        .set("max.connections.per.ip", "3")
-        .start()
-        .await
-        .unwrap();
+    let broker = Broker::builder().ephemeral().set("max.connections.per.ip", "3").start().await.unwrap();
     let mut places = Vec::new();
     for _ in 0..3 {
         let mut client = Client::connect(broker.bootstrap_servers()).await;
@@ -150,12 +119,7 @@ async fn connections_beyond_the_limits_wait_or_are_refused() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     is_served(&broker).await;
 
-    let broker = Broker::builder()
-        .ephemeral()
-        .set("max.connections", "1")
-        .start()
-        .await
-        .unwrap();
+    let broker = Broker::builder().ephemeral().set("max.connections", "1").start().await.unwrap();
     let mut first = Client::connect(broker.bootstrap_servers()).await;
     first.call(0, &ApiVersionsRequest::default()).await;
     let mut second = Client::connect(broker.bootstrap_servers()).await;

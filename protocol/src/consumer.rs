@@ -29,10 +29,8 @@ mod tests {
     #[test]
     fn topics_are_read_from_every_version() {
         for version in 0..=3i16 {
-            let message = ConsumerProtocolSubscription::default().with_topics(vec![
-                StrBytes::from_static_str("a"),
-                StrBytes::from_static_str("bc"),
-            ]);
+            let message = ConsumerProtocolSubscription::default()
+                .with_topics(vec![StrBytes::from_static_str("a"), StrBytes::from_static_str("bc")]);
             let mut out = BytesMut::from(&version.to_be_bytes()[..]);
             message.encode(&mut out, version).unwrap();
             assert_eq!(subscribed_topics(out.freeze()).unwrap(), ["a", "bc"]);

@@ -57,9 +57,7 @@ impl Cursor {
         }
         let len = usize::try_from(len).map_err(|_| Malformed(what))?;
         let bytes = self.take(len, what)?;
-        String::from_utf8(bytes.to_vec())
-            .map(Some)
-            .map_err(|_| Malformed(what))
+        String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| Malformed(what))
     }
 
     pub(crate) fn string(&mut self, what: &'static str) -> Result<String, Malformed> {
@@ -68,10 +66,7 @@ impl Cursor {
 
     /// A string whose length, plus one, is a varint.
     pub(crate) fn compact_string(&mut self, what: &'static str) -> Result<String, Malformed> {
-        let len = self
-            .unsigned_varint(what)?
-            .checked_sub(1)
-            .ok_or(Malformed(what))?;
+        let len = self.unsigned_varint(what)?.checked_sub(1).ok_or(Malformed(what))?;
         let bytes = self.take(len as usize, what)?;
         String::from_utf8(bytes.to_vec()).map_err(|_| Malformed(what))
     }

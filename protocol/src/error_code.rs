@@ -399,30 +399,16 @@ mod tests {
     #[test]
     fn it_shows_name_and_number() {
         assert_eq!(ErrorCode::NotCoordinator.to_string(), "NOT_COORDINATOR (16)");
-        assert_eq!(
-            ErrorCode::UnknownServerError.to_string(),
-            "UNKNOWN_SERVER_ERROR (-1)"
-        );
+        assert_eq!(ErrorCode::UnknownServerError.to_string(), "UNKNOWN_SERVER_ERROR (-1)");
     }
 
     #[test]
     fn messages_differ_and_read_as_part_of_a_sentence() {
         for (index, error) in ErrorCode::ALL.iter().enumerate() {
             let message = error.message();
-            assert!(
-                message.starts_with(|first: char| first.is_ascii_lowercase()),
-                "{error}: {message}"
-            );
-            assert!(
-                message.ends_with(|last: char| last.is_ascii_alphanumeric()),
-                "{error}: {message}"
-            );
-            assert!(
-                ErrorCode::ALL[..index]
-                    .iter()
-                    .all(|earlier| earlier.message() != message),
-                "{error}: {message}"
-            );
+            assert!(message.starts_with(|first: char| first.is_ascii_lowercase()), "{error}: {message}");
+            assert!(message.ends_with(|last: char| last.is_ascii_alphanumeric()), "{error}: {message}");
+            assert!(ErrorCode::ALL[..index].iter().all(|earlier| earlier.message() != message), "{error}: {message}");
         }
     }
 

@@ -69,11 +69,7 @@ const NO_PREFERRED_REPLICA: i32 = -1;
 impl FetchResponse {
     /// Encodes the response for a request of this correlation id and version (4 to 18).
     pub fn encode(&self, correlation_id: i32, version: i16) -> Result<ResponseFrame, EncodeError> {
-        let mut out = Writer {
-            head: BytesMut::with_capacity(256),
-            done: Vec::new(),
-            flexible: version >= 12,
-        };
+        let mut out = Writer { head: BytesMut::with_capacity(256), done: Vec::new(), flexible: version >= 12 };
         put_header::<FetchRequest>(&mut out.head, correlation_id, version);
         out.head.put_i32(self.throttle_time_ms);
         if version >= 7 {
@@ -208,19 +204,11 @@ mod tests {
     fn partitions() -> impl Strategy<Value = FetchedPartition> {
         let aborted = prop::collection::vec((0i64..9, 0i64..9), 0..3).prop_map(|list| {
             list.into_iter()
-                .map(|(producer_id, first_offset)| AbortedTransaction {
-                    producer_id,
-                    first_offset,
-                })
+                .map(|(producer_id, first_offset)| AbortedTransaction { producer_id, first_offset })
                 .collect()
         });
-        (
-            any::<i32>(),
-            any::<i64>(),
-            prop::option::of(aborted),
-            prop::collection::vec(any::<u8>(), 0..300),
-        )
-            .prop_map(|(index, offset, aborted, records)| FetchedPartition {
+        (any::<i32>(), any::<i64>(), prop::option::of(aborted), prop::collection::vec(any::<u8>(), 0..300)).prop_map(
+            |(index, offset, aborted, records)| FetchedPartition {
                 index,
                 error: ErrorCode::None,
                 high_watermark: offset,
@@ -228,20 +216,13 @@ mod tests {
                 log_start_offset: 3,
                 aborted,
                 records: Bytes::from(records),
-            })
+            },
+        )
     }
 
     fn responses() -> impl Strategy<Value = FetchResponse> {
-        let topic = (
-            "[a-z]{1,20}",
-            any::<u128>(),
-            prop::collection::vec(partitions(), 0..4),
-        )
-            .prop_map(|(name, id, partitions)| FetchedTopic {
-                name,
-                id: Uuid::from_u128(id),
-                partitions,
-            });
+        let topic = ("[a-z]{1,20}", any::<u128>(), prop::collection::vec(partitions(), 0..4))
+            .prop_map(|(name, id, partitions)| FetchedTopic { name, id: Uuid::from_u128(id), partitions });
         (any::<i32>(), any::<i32>(), prop::collection::vec(topic, 0..4)).prop_map(
             |(throttle_time_ms, session_id, topics)| FetchResponse {
                 throttle_time_ms,

@@ -65,20 +65,8 @@ mod tests {
             (0, FrameError::NotPositive(0)),
             (-1, FrameError::NotPositive(-1)),
             (i32::MIN, FrameError::NotPositive(i32::MIN)),
-            (
-                101,
-                FrameError::TooLarge {
-                    length: 101,
-                    max: 100,
-                },
-            ),
-            (
-                i32::MAX,
-                FrameError::TooLarge {
-                    length: i32::MAX,
-                    max: 100,
-                },
-            ),
+            (101, FrameError::TooLarge { length: 101, max: 100 }),
+            (i32::MAX, FrameError::TooLarge { length: i32::MAX, max: 100 }),
         ] {
             let mut buffer = BytesMut::from(&length.to_be_bytes()[..]);
             assert_eq!(take_frame(&mut buffer, 100), Err(expected));

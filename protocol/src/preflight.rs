@@ -31,24 +31,17 @@ pub const MAX_ELEMENTS: usize = 262_144;
 pub fn check(api_key: i16, version: i16, body: &[u8]) -> Result<(), PreflightError> {
     let request = request(api_key).ok_or(PreflightError::UnknownApi { api_key })?;
     let api = request.name;
-    let in_table = u8::try_from(version)
-        .ok()
-        .filter(|version| request.versions.contains(*version));
+    let in_table = u8::try_from(version).ok().filter(|version| request.versions.contains(*version));
     let known = in_table.ok_or(PreflightError::UnsupportedVersion { api, version })?;
 
-    let mut walk = Walk {
-        rest: body,
-        version: known,
-        flexible: request.is_flexible(known),
-        elements_left: MAX_ELEMENTS,
-    };
-    walk.fields(request.fields)
-        .map_err(|Trouble { field, fault }| PreflightError::Malformed {
-            api,
-            version,
-            field,
-            fault,
-        })
+    let mut walk =
+        Walk { rest: body, version: known, flexible: request.is_flexible(known), elements_left: MAX_ELEMENTS };
+    walk.fields(request.fields).map_err(|Trouble { field, fault }| PreflightError::Malformed {
+        api,
+        version,
+        field,
+        fault,
+    })
 }
 
 /// All requests that [`check`] knows, by ascending API key.
@@ -57,9 +50,7 @@ pub fn requests() -> &'static [Request] {
 }
 
 fn request(api_key: i16) -> Option<&'static Request> {
-    let index = REQUESTS
-        .binary_search_by_key(&api_key, |request| request.key)
-        .ok()?;
+    let index = REQUESTS.binary_search_by_key(&api_key, |request| request.key).ok()?;
     Some(&REQUESTS[index])
 }
 
@@ -76,8 +67,7 @@ impl Walk<'_> {
     fn fields(&mut self, fields: &'static [Field]) -> Result<(), Trouble> {
         for field in fields {
             if field.tag.is_none() && field.versions.contains(self.version) {
-                self.value(&field.kind, field.nullable)
-                    .map_err(|trouble| trouble.within(field))?;
+                self.value(&field.kind, field.nullable).map_err(|trouble| trouble.within(field))?;
             }
         }
         if self.flexible {
@@ -116,12 +106,7 @@ impl Walk<'_> {
         let count = present(length, nullable)?;
         let shortest = element.shortest(self.version, self.flexible).max(1);
         if count > self.rest.len() / shortest {
-            return Err(Fault::Count {
-                count: count as u32,
-                shortest,
-                remaining: self.rest.len(),
-            }
-            .into());
+            return Err(Fault::Count { count: count as u32, shortest, remaining: self.rest.len() }.into());
         }
         self.spend(count)?;
         match element {
@@ -140,20 +125,13 @@ impl Walk<'_> {
         let count = self.varint()?;
         // A tag and a size of a byte each, at least.
         if count as usize > self.rest.len() / 2 {
-            return Err(Fault::TagCount {
-                count,
-                remaining: self.rest.len(),
-            }
-            .into());
+            return Err(Fault::TagCount { count, remaining: self.rest.len() }.into());
         }
         self.spend(count as usize)?;
         for _ in 0..count {
             let tag = self.varint()?;
             let size = self.varint()?;
-            let Some(field) = fields
-                .iter()
-                .find(|field| field.tag.is_some_and(|known| u32::from(known) == tag))
-            else {
+            let Some(field) = fields.iter().find(|field| field.tag.is_some_and(|known| u32::from(known) == tag)) else {
                 self.skip(size as usize)?;
                 continue;
             };
@@ -161,19 +139,14 @@ impl Walk<'_> {
                 return Err(Fault::MisplacedTag { tag }.into());
             }
             // Kafka and the decoder alike read the value of a tag they know and disregard its size.
-            self.value(&field.kind, field.nullable)
-                .map_err(|trouble| trouble.within(field))?;
+            self.value(&field.kind, field.nullable).map_err(|trouble| trouble.within(field))?;
         }
         Ok(())
     }
 
     fn spend(&mut self, elements: usize) -> Result<(), Fault> {
-        self.elements_left = self
-            .elements_left
-            .checked_sub(elements)
-            .ok_or(Fault::TooManyElements {
-                count: elements as u32,
-            })?;
+        self.elements_left =
+            self.elements_left.checked_sub(elements).ok_or(Fault::TooManyElements { count: elements as u32 })?;
         Ok(())
     }
 
@@ -208,10 +181,7 @@ impl Walk<'_> {
 
     fn take<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let Some((taken, rest)) = self.rest.split_first_chunk() else {
-            return Err(Fault::EndsEarly {
-                wanted: N,
-                remaining: self.rest.len(),
-            });
+            return Err(Fault::EndsEarly { wanted: N, remaining: self.rest.len() });
         };
         self.rest = rest;
         Ok(*taken)
@@ -219,10 +189,7 @@ impl Walk<'_> {
 
     fn skip(&mut self, wanted: usize) -> Result<(), Fault> {
         let remaining = self.rest.len();
-        self.rest = self
-            .rest
-            .get(wanted..)
-            .ok_or(Fault::EndsEarly { wanted, remaining })?;
+        self.rest = self.rest.get(wanted..).ok_or(Fault::EndsEarly { wanted, remaining })?;
         Ok(())
     }
 }
@@ -230,9 +197,7 @@ impl Walk<'_> {
 fn signed_length(length: i32) -> Result<Option<usize>, Fault> {
     match length {
         -1 => Ok(None),
-        _ => usize::try_from(length)
-            .map(Some)
-            .map_err(|_| Fault::NegativeLength { length }),
+        _ => usize::try_from(length).map(Some).map_err(|_| Fault::NegativeLength { length }),
     }
 }
 
@@ -253,19 +218,13 @@ struct Trouble {
 impl Trouble {
     #[cold]
     fn within(self, field: &'static Field) -> Self {
-        Self {
-            field: self.field.within(field),
-            fault: self.fault,
-        }
+        Self { field: self.field.within(field), fault: self.fault }
     }
 }
 
 impl From<Fault> for Trouble {
     fn from(fault: Fault) -> Self {
-        Self {
-            field: FieldPath::body(),
-            fault,
-        }
+        Self { field: FieldPath::body(), fault }
     }
 }
 
@@ -286,11 +245,7 @@ const fn depth(fields: &[Field]) -> usize {
         while let Kind::Array(element) = kind {
             kind = element;
         }
-        let below = if let Kind::Struct(inner) = kind {
-            depth(inner)
-        } else {
-            0
-        };
+        let below = if let Kind::Struct(inner) = kind { depth(inner) } else { 0 };
         if below > deepest {
             deepest = below;
         }

@@ -63,15 +63,7 @@ impl RequestHeader {
             }
         }
         let body = cursor.take(cursor.remaining(), "body")?;
-        Ok((
-            RequestHeader {
-                api_key,
-                api_version,
-                correlation_id,
-                client_id,
-            },
-            body,
-        ))
+        Ok((RequestHeader { api_key, api_version, correlation_id, client_id }, body))
     }
 }
 
@@ -110,10 +102,7 @@ mod tests {
     #[test]
     fn both_headers_are_read_and_the_body_is_what_follows() {
         let (header, body) = RequestHeader::parse(frame(Some("me"), &[], b"rest"), |_, _| false).unwrap();
-        assert_eq!(
-            (header.api_key, header.api_version, header.correlation_id),
-            (3, 12, 77)
-        );
+        assert_eq!((header.api_key, header.api_version, header.correlation_id), (3, 12, 77));
         assert_eq!(header.client_id.as_deref(), Some("me"));
         assert_eq!(&body[..], b"rest");
 

@@ -16,24 +16,17 @@ pub struct ResponseFrame {
 
 impl ResponseFrame {
     /// Encodes `response` to a request of type `R` at `version`, with its length and header.
-    pub fn encode<R: Request>(
-        correlation_id: i32,
-        version: i16,
-        response: &R::Response,
-    ) -> Result<Self, EncodeError> {
+    pub fn encode<R: Request>(correlation_id: i32, version: i16, response: &R::Response) -> Result<Self, EncodeError> {
         let mut out = BytesMut::with_capacity(256);
         put_header::<R>(&mut out, correlation_id, version);
-        response
-            .encode(&mut out, version)
-            .map_err(|error| EncodeError(format!("{error:#}")))?;
+        response.encode(&mut out, version).map_err(|error| EncodeError(format!("{error:#}")))?;
         Self::new(out, Vec::new())
     }
 
     /// Makes a frame of a head that begins as [`put_header`] left it, and of what follows it.
     pub(crate) fn new(mut head: BytesMut, rest: Vec<Bytes>) -> Result<Self, EncodeError> {
         let total = head.len() + rest.iter().map(Bytes::len).sum::<usize>();
-        let length =
-            i32::try_from(total - 4).map_err(|_| EncodeError(format!("{total} bytes in one frame")))?;
+        let length = i32::try_from(total - 4).map_err(|_| EncodeError(format!("{total} bytes in one frame")))?;
         head[..4].copy_from_slice(&length.to_be_bytes());
         let mut parts = rest;
         parts.insert(0, head.freeze());
@@ -75,16 +68,9 @@ mod tests {
     #[test]
     fn headers_follow_the_version_and_api_versions_never_gets_tags() {
         let plain = ResponseFrame::encode::<HeartbeatRequest>(7, 3, &HeartbeatResponse::default()).unwrap();
-        assert_eq!(
-            plain.into_parts()[0][..],
-            [0, 0, 0, 10, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0]
-        );
-        let flexible =
-            ResponseFrame::encode::<HeartbeatRequest>(7, 4, &HeartbeatResponse::default()).unwrap();
-        assert_eq!(
-            flexible.into_parts()[0][..],
-            [0, 0, 0, 12, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]
-        );
+        assert_eq!(plain.into_parts()[0][..], [0, 0, 0, 10, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0]);
+        let flexible = ResponseFrame::encode::<HeartbeatRequest>(7, 4, &HeartbeatResponse::default()).unwrap();
+        assert_eq!(flexible.into_parts()[0][..], [0, 0, 0, 12, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0]);
         let mut out = BytesMut::new();
         put_header::<ApiVersionsRequest>(&mut out, 1, 4);
         assert_eq!(out.len(), 8);

@@ -6,20 +6,13 @@
 use crate::preflight::table::Kind::{Array, Bytes, Fixed, String, Struct};
 use crate::preflight::table::{Field, Request};
 
-const PRODUCE_PARTITION_PRODUCE_DATA: &[Field] = &[
-    Field::new("Index", 3, 13, Fixed(4)),
-    Field::new("Records", 3, 13, Bytes).or_null(),
-];
+const PRODUCE_PARTITION_PRODUCE_DATA: &[Field] =
+    &[Field::new("Index", 3, 13, Fixed(4)), Field::new("Records", 3, 13, Bytes).or_null()];
 
 const PRODUCE_TOPIC_PRODUCE_DATA: &[Field] = &[
     Field::new("Name", 3, 12, String),
     Field::new("TopicId", 13, 13, Fixed(16)),
-    Field::new(
-        "PartitionData",
-        3,
-        13,
-        Array(&Struct(PRODUCE_PARTITION_PRODUCE_DATA)),
-    ),
+    Field::new("PartitionData", 3, 13, Array(&Struct(PRODUCE_PARTITION_PRODUCE_DATA))),
 ];
 
 const PRODUCE: &[Field] = &[
@@ -29,10 +22,8 @@ const PRODUCE: &[Field] = &[
     Field::new("TopicData", 3, 13, Array(&Struct(PRODUCE_TOPIC_PRODUCE_DATA))),
 ];
 
-const FETCH_REPLICA_STATE: &[Field] = &[
-    Field::new("ReplicaId", 15, 18, Fixed(4)),
-    Field::new("ReplicaEpoch", 15, 18, Fixed(8)),
-];
+const FETCH_REPLICA_STATE: &[Field] =
+    &[Field::new("ReplicaId", 15, 18, Fixed(4)), Field::new("ReplicaEpoch", 15, 18, Fixed(8))];
 
 const FETCH_PARTITION: &[Field] = &[
     Field::new("Partition", 4, 18, Fixed(4)),
@@ -68,12 +59,7 @@ const FETCH: &[Field] = &[
     Field::new("SessionId", 7, 18, Fixed(4)),
     Field::new("SessionEpoch", 7, 18, Fixed(4)),
     Field::new("Topics", 4, 18, Array(&Struct(FETCH_TOPIC))),
-    Field::new(
-        "ForgottenTopicsData",
-        7,
-        18,
-        Array(&Struct(FETCH_FORGOTTEN_TOPIC)),
-    ),
+    Field::new("ForgottenTopicsData", 7, 18, Array(&Struct(FETCH_FORGOTTEN_TOPIC))),
     Field::new("RackId", 11, 18, String),
 ];
 
@@ -83,10 +69,8 @@ const LIST_OFFSETS_PARTITION: &[Field] = &[
     Field::new("Timestamp", 1, 10, Fixed(8)),
 ];
 
-const LIST_OFFSETS_TOPIC: &[Field] = &[
-    Field::new("Name", 1, 10, String),
-    Field::new("Partitions", 1, 10, Array(&Struct(LIST_OFFSETS_PARTITION))),
-];
+const LIST_OFFSETS_TOPIC: &[Field] =
+    &[Field::new("Name", 1, 10, String), Field::new("Partitions", 1, 10, Array(&Struct(LIST_OFFSETS_PARTITION)))];
 
 const LIST_OFFSETS: &[Field] = &[
     Field::new("ReplicaId", 1, 10, Fixed(4)),
@@ -95,10 +79,8 @@ const LIST_OFFSETS: &[Field] = &[
     Field::new("TimeoutMs", 10, 10, Fixed(4)),
 ];
 
-const METADATA_REQUEST_TOPIC: &[Field] = &[
-    Field::new("TopicId", 10, 13, Fixed(16)),
-    Field::new("Name", 0, 13, String).or_null(),
-];
+const METADATA_REQUEST_TOPIC: &[Field] =
+    &[Field::new("TopicId", 10, 13, Fixed(16)), Field::new("Name", 0, 13, String).or_null()];
 
 const METADATA: &[Field] = &[
     Field::new("Topics", 0, 13, Array(&Struct(METADATA_REQUEST_TOPIC))).or_null(),
@@ -116,12 +98,7 @@ const OFFSET_COMMIT_REQUEST_PARTITION: &[Field] = &[
 
 const OFFSET_COMMIT_REQUEST_TOPIC: &[Field] = &[
     Field::new("Name", 2, 9, String),
-    Field::new(
-        "Partitions",
-        2,
-        9,
-        Array(&Struct(OFFSET_COMMIT_REQUEST_PARTITION)),
-    ),
+    Field::new("Partitions", 2, 9, Array(&Struct(OFFSET_COMMIT_REQUEST_PARTITION))),
 ];
 
 const OFFSET_COMMIT: &[Field] = &[
@@ -133,15 +110,11 @@ const OFFSET_COMMIT: &[Field] = &[
     Field::new("Topics", 2, 9, Array(&Struct(OFFSET_COMMIT_REQUEST_TOPIC))),
 ];
 
-const OFFSET_FETCH_REQUEST_TOPIC: &[Field] = &[
-    Field::new("Name", 1, 7, String),
-    Field::new("PartitionIndexes", 1, 7, Array(&Fixed(4))),
-];
+const OFFSET_FETCH_REQUEST_TOPIC: &[Field] =
+    &[Field::new("Name", 1, 7, String), Field::new("PartitionIndexes", 1, 7, Array(&Fixed(4)))];
 
-const OFFSET_FETCH_REQUEST_TOPICS: &[Field] = &[
-    Field::new("Name", 8, 9, String),
-    Field::new("PartitionIndexes", 8, 9, Array(&Fixed(4))),
-];
+const OFFSET_FETCH_REQUEST_TOPICS: &[Field] =
+    &[Field::new("Name", 8, 9, String), Field::new("PartitionIndexes", 8, 9, Array(&Fixed(4)))];
 
 const OFFSET_FETCH_REQUEST_GROUP: &[Field] = &[
     Field::new("GroupId", 8, 9, String),
@@ -163,10 +136,7 @@ const FIND_COORDINATOR: &[Field] = &[
     Field::new("CoordinatorKeys", 4, 6, Array(&String)),
 ];
 
-const JOIN_GROUP_REQUEST_PROTOCOL: &[Field] = &[
-    Field::new("Name", 0, 9, String),
-    Field::new("Metadata", 0, 9, Bytes),
-];
+const JOIN_GROUP_REQUEST_PROTOCOL: &[Field] = &[Field::new("Name", 0, 9, String), Field::new("Metadata", 0, 9, Bytes)];
 
 const JOIN_GROUP: &[Field] = &[
     Field::new("GroupId", 0, 9, String),
@@ -198,10 +168,8 @@ const LEAVE_GROUP: &[Field] = &[
     Field::new("Members", 3, 5, Array(&Struct(LEAVE_GROUP_MEMBER_IDENTITY))),
 ];
 
-const SYNC_GROUP_REQUEST_ASSIGNMENT: &[Field] = &[
-    Field::new("MemberId", 0, 5, String),
-    Field::new("Assignment", 0, 5, Bytes),
-];
+const SYNC_GROUP_REQUEST_ASSIGNMENT: &[Field] =
+    &[Field::new("MemberId", 0, 5, String), Field::new("Assignment", 0, 5, Bytes)];
 
 const SYNC_GROUP: &[Field] = &[
     Field::new("GroupId", 0, 5, String),
@@ -213,49 +181,29 @@ const SYNC_GROUP: &[Field] = &[
     Field::new("Assignments", 0, 5, Array(&Struct(SYNC_GROUP_REQUEST_ASSIGNMENT))),
 ];
 
-const DESCRIBE_GROUPS: &[Field] = &[
-    Field::new("Groups", 0, 6, Array(&String)),
-    Field::new("IncludeAuthorizedOperations", 3, 6, Fixed(1)),
-];
+const DESCRIBE_GROUPS: &[Field] =
+    &[Field::new("Groups", 0, 6, Array(&String)), Field::new("IncludeAuthorizedOperations", 3, 6, Fixed(1))];
 
-const LIST_GROUPS: &[Field] = &[
-    Field::new("StatesFilter", 4, 5, Array(&String)),
-    Field::new("TypesFilter", 5, 5, Array(&String)),
-];
+const LIST_GROUPS: &[Field] =
+    &[Field::new("StatesFilter", 4, 5, Array(&String)), Field::new("TypesFilter", 5, 5, Array(&String))];
 
 const SASL_HANDSHAKE: &[Field] = &[Field::new("Mechanism", 0, 1, String)];
 
-const API_VERSIONS: &[Field] = &[
-    Field::new("ClientSoftwareName", 3, 4, String),
-    Field::new("ClientSoftwareVersion", 3, 4, String),
-];
+const API_VERSIONS: &[Field] =
+    &[Field::new("ClientSoftwareName", 3, 4, String), Field::new("ClientSoftwareVersion", 3, 4, String)];
 
-const CREATE_TOPICS_CREATABLE_REPLICA_ASSIGNMENT: &[Field] = &[
-    Field::new("PartitionIndex", 2, 7, Fixed(4)),
-    Field::new("BrokerIds", 2, 7, Array(&Fixed(4))),
-];
+const CREATE_TOPICS_CREATABLE_REPLICA_ASSIGNMENT: &[Field] =
+    &[Field::new("PartitionIndex", 2, 7, Fixed(4)), Field::new("BrokerIds", 2, 7, Array(&Fixed(4)))];
 
-const CREATE_TOPICS_CREATABLE_TOPIC_CONFIG: &[Field] = &[
-    Field::new("Name", 2, 7, String),
-    Field::new("Value", 2, 7, String).or_null(),
-];
+const CREATE_TOPICS_CREATABLE_TOPIC_CONFIG: &[Field] =
+    &[Field::new("Name", 2, 7, String), Field::new("Value", 2, 7, String).or_null()];
 
 const CREATE_TOPICS_CREATABLE_TOPIC: &[Field] = &[
     Field::new("Name", 2, 7, String),
     Field::new("NumPartitions", 2, 7, Fixed(4)),
     Field::new("ReplicationFactor", 2, 7, Fixed(2)),
-    Field::new(
-        "Assignments",
-        2,
-        7,
-        Array(&Struct(CREATE_TOPICS_CREATABLE_REPLICA_ASSIGNMENT)),
-    ),
-    Field::new(
-        "Configs",
-        2,
-        7,
-        Array(&Struct(CREATE_TOPICS_CREATABLE_TOPIC_CONFIG)),
-    ),
+    Field::new("Assignments", 2, 7, Array(&Struct(CREATE_TOPICS_CREATABLE_REPLICA_ASSIGNMENT))),
+    Field::new("Configs", 2, 7, Array(&Struct(CREATE_TOPICS_CREATABLE_TOPIC_CONFIG))),
 ];
 
 const CREATE_TOPICS: &[Field] = &[
@@ -264,10 +212,8 @@ const CREATE_TOPICS: &[Field] = &[
     Field::new("validateOnly", 2, 7, Fixed(1)),
 ];
 
-const DELETE_TOPICS_DELETE_TOPIC_STATE: &[Field] = &[
-    Field::new("Name", 6, 6, String).or_null(),
-    Field::new("TopicId", 6, 6, Fixed(16)),
-];
+const DELETE_TOPICS_DELETE_TOPIC_STATE: &[Field] =
+    &[Field::new("Name", 6, 6, String).or_null(), Field::new("TopicId", 6, 6, Fixed(16))];
 
 const DELETE_TOPICS: &[Field] = &[
     Field::new("Topics", 6, 6, Array(&Struct(DELETE_TOPICS_DELETE_TOPIC_STATE))),
@@ -275,20 +221,14 @@ const DELETE_TOPICS: &[Field] = &[
     Field::new("TimeoutMs", 1, 6, Fixed(4)),
 ];
 
-const DELETE_RECORDS_PARTITION: &[Field] = &[
-    Field::new("PartitionIndex", 0, 2, Fixed(4)),
-    Field::new("Offset", 0, 2, Fixed(8)),
-];
+const DELETE_RECORDS_PARTITION: &[Field] =
+    &[Field::new("PartitionIndex", 0, 2, Fixed(4)), Field::new("Offset", 0, 2, Fixed(8))];
 
-const DELETE_RECORDS_TOPIC: &[Field] = &[
-    Field::new("Name", 0, 2, String),
-    Field::new("Partitions", 0, 2, Array(&Struct(DELETE_RECORDS_PARTITION))),
-];
+const DELETE_RECORDS_TOPIC: &[Field] =
+    &[Field::new("Name", 0, 2, String), Field::new("Partitions", 0, 2, Array(&Struct(DELETE_RECORDS_PARTITION)))];
 
-const DELETE_RECORDS: &[Field] = &[
-    Field::new("Topics", 0, 2, Array(&Struct(DELETE_RECORDS_TOPIC))),
-    Field::new("TimeoutMs", 0, 2, Fixed(4)),
-];
+const DELETE_RECORDS: &[Field] =
+    &[Field::new("Topics", 0, 2, Array(&Struct(DELETE_RECORDS_TOPIC))), Field::new("TimeoutMs", 0, 2, Fixed(4))];
 
 const INIT_PRODUCER_ID: &[Field] = &[
     Field::new("TransactionalId", 0, 5, String).or_null(),
@@ -305,28 +245,16 @@ const OFFSET_FOR_LEADER_EPOCH_OFFSET_FOR_LEADER_PARTITION: &[Field] = &[
 
 const OFFSET_FOR_LEADER_EPOCH_OFFSET_FOR_LEADER_TOPIC: &[Field] = &[
     Field::new("Topic", 2, 4, String),
-    Field::new(
-        "Partitions",
-        2,
-        4,
-        Array(&Struct(OFFSET_FOR_LEADER_EPOCH_OFFSET_FOR_LEADER_PARTITION)),
-    ),
+    Field::new("Partitions", 2, 4, Array(&Struct(OFFSET_FOR_LEADER_EPOCH_OFFSET_FOR_LEADER_PARTITION))),
 ];
 
 const OFFSET_FOR_LEADER_EPOCH: &[Field] = &[
     Field::new("ReplicaId", 3, 4, Fixed(4)),
-    Field::new(
-        "Topics",
-        2,
-        4,
-        Array(&Struct(OFFSET_FOR_LEADER_EPOCH_OFFSET_FOR_LEADER_TOPIC)),
-    ),
+    Field::new("Topics", 2, 4, Array(&Struct(OFFSET_FOR_LEADER_EPOCH_OFFSET_FOR_LEADER_TOPIC))),
 ];
 
-const ADD_PARTITIONS_TO_TXN_TOPIC: &[Field] = &[
-    Field::new("Name", 0, 5, String),
-    Field::new("Partitions", 0, 5, Array(&Fixed(4))),
-];
+const ADD_PARTITIONS_TO_TXN_TOPIC: &[Field] =
+    &[Field::new("Name", 0, 5, String), Field::new("Partitions", 0, 5, Array(&Fixed(4)))];
 
 const ADD_PARTITIONS_TO_TXN_TRANSACTION: &[Field] = &[
     Field::new("TransactionalId", 4, 5, String),
@@ -337,21 +265,11 @@ const ADD_PARTITIONS_TO_TXN_TRANSACTION: &[Field] = &[
 ];
 
 const ADD_PARTITIONS_TO_TXN: &[Field] = &[
-    Field::new(
-        "Transactions",
-        4,
-        5,
-        Array(&Struct(ADD_PARTITIONS_TO_TXN_TRANSACTION)),
-    ),
+    Field::new("Transactions", 4, 5, Array(&Struct(ADD_PARTITIONS_TO_TXN_TRANSACTION))),
     Field::new("V3AndBelowTransactionalId", 0, 3, String),
     Field::new("V3AndBelowProducerId", 0, 3, Fixed(8)),
     Field::new("V3AndBelowProducerEpoch", 0, 3, Fixed(2)),
-    Field::new(
-        "V3AndBelowTopics",
-        0,
-        3,
-        Array(&Struct(ADD_PARTITIONS_TO_TXN_TOPIC)),
-    ),
+    Field::new("V3AndBelowTopics", 0, 3, Array(&Struct(ADD_PARTITIONS_TO_TXN_TOPIC))),
 ];
 
 const ADD_OFFSETS_TO_TXN: &[Field] = &[
@@ -368,30 +286,19 @@ const END_TXN: &[Field] = &[
     Field::new("Committed", 0, 5, Fixed(1)),
 ];
 
-const WRITE_TXN_MARKERS_WRITABLE_TXN_MARKER_TOPIC: &[Field] = &[
-    Field::new("Name", 1, 1, String),
-    Field::new("PartitionIndexes", 1, 1, Array(&Fixed(4))),
-];
+const WRITE_TXN_MARKERS_WRITABLE_TXN_MARKER_TOPIC: &[Field] =
+    &[Field::new("Name", 1, 1, String), Field::new("PartitionIndexes", 1, 1, Array(&Fixed(4)))];
 
 const WRITE_TXN_MARKERS_WRITABLE_TXN_MARKER: &[Field] = &[
     Field::new("ProducerId", 1, 1, Fixed(8)),
     Field::new("ProducerEpoch", 1, 1, Fixed(2)),
     Field::new("TransactionResult", 1, 1, Fixed(1)),
-    Field::new(
-        "Topics",
-        1,
-        1,
-        Array(&Struct(WRITE_TXN_MARKERS_WRITABLE_TXN_MARKER_TOPIC)),
-    ),
+    Field::new("Topics", 1, 1, Array(&Struct(WRITE_TXN_MARKERS_WRITABLE_TXN_MARKER_TOPIC))),
     Field::new("CoordinatorEpoch", 1, 1, Fixed(4)),
 ];
 
-const WRITE_TXN_MARKERS: &[Field] = &[Field::new(
-    "Markers",
-    1,
-    1,
-    Array(&Struct(WRITE_TXN_MARKERS_WRITABLE_TXN_MARKER)),
-)];
+const WRITE_TXN_MARKERS: &[Field] =
+    &[Field::new("Markers", 1, 1, Array(&Struct(WRITE_TXN_MARKERS_WRITABLE_TXN_MARKER)))];
 
 const TXN_OFFSET_COMMIT_REQUEST_PARTITION: &[Field] = &[
     Field::new("PartitionIndex", 0, 5, Fixed(4)),
@@ -402,12 +309,7 @@ const TXN_OFFSET_COMMIT_REQUEST_PARTITION: &[Field] = &[
 
 const TXN_OFFSET_COMMIT_REQUEST_TOPIC: &[Field] = &[
     Field::new("Name", 0, 5, String),
-    Field::new(
-        "Partitions",
-        0,
-        5,
-        Array(&Struct(TXN_OFFSET_COMMIT_REQUEST_PARTITION)),
-    ),
+    Field::new("Partitions", 0, 5, Array(&Struct(TXN_OFFSET_COMMIT_REQUEST_PARTITION))),
 ];
 
 const TXN_OFFSET_COMMIT: &[Field] = &[
@@ -441,12 +343,7 @@ const CREATE_ACLS_ACL_CREATION: &[Field] = &[
     Field::new("PermissionType", 1, 3, Fixed(1)),
 ];
 
-const CREATE_ACLS: &[Field] = &[Field::new(
-    "Creations",
-    1,
-    3,
-    Array(&Struct(CREATE_ACLS_ACL_CREATION)),
-)];
+const CREATE_ACLS: &[Field] = &[Field::new("Creations", 1, 3, Array(&Struct(CREATE_ACLS_ACL_CREATION)))];
 
 const DELETE_ACLS_FILTER: &[Field] = &[
     Field::new("ResourceTypeFilter", 1, 3, Fixed(1)),
@@ -472,10 +369,8 @@ const DESCRIBE_CONFIGS: &[Field] = &[
     Field::new("IncludeDocumentation", 3, 4, Fixed(1)),
 ];
 
-const ALTER_CONFIGS_ALTERABLE_CONFIG: &[Field] = &[
-    Field::new("Name", 0, 2, String),
-    Field::new("Value", 0, 2, String).or_null(),
-];
+const ALTER_CONFIGS_ALTERABLE_CONFIG: &[Field] =
+    &[Field::new("Name", 0, 2, String), Field::new("Value", 0, 2, String).or_null()];
 
 const ALTER_CONFIGS_RESOURCE: &[Field] = &[
     Field::new("ResourceType", 0, 2, Fixed(1)),
@@ -488,40 +383,22 @@ const ALTER_CONFIGS: &[Field] = &[
     Field::new("ValidateOnly", 0, 2, Fixed(1)),
 ];
 
-const ALTER_REPLICA_LOG_DIRS_ALTER_REPLICA_LOG_DIR_TOPIC: &[Field] = &[
-    Field::new("Name", 1, 2, String),
-    Field::new("Partitions", 1, 2, Array(&Fixed(4))),
-];
+const ALTER_REPLICA_LOG_DIRS_ALTER_REPLICA_LOG_DIR_TOPIC: &[Field] =
+    &[Field::new("Name", 1, 2, String), Field::new("Partitions", 1, 2, Array(&Fixed(4)))];
 
 const ALTER_REPLICA_LOG_DIRS_ALTER_REPLICA_LOG_DIR: &[Field] = &[
     Field::new("Path", 1, 2, String),
-    Field::new(
-        "Topics",
-        1,
-        2,
-        Array(&Struct(ALTER_REPLICA_LOG_DIRS_ALTER_REPLICA_LOG_DIR_TOPIC)),
-    ),
+    Field::new("Topics", 1, 2, Array(&Struct(ALTER_REPLICA_LOG_DIRS_ALTER_REPLICA_LOG_DIR_TOPIC))),
 ];
 
-const ALTER_REPLICA_LOG_DIRS: &[Field] = &[Field::new(
-    "Dirs",
-    1,
-    2,
-    Array(&Struct(ALTER_REPLICA_LOG_DIRS_ALTER_REPLICA_LOG_DIR)),
-)];
+const ALTER_REPLICA_LOG_DIRS: &[Field] =
+    &[Field::new("Dirs", 1, 2, Array(&Struct(ALTER_REPLICA_LOG_DIRS_ALTER_REPLICA_LOG_DIR)))];
 
-const DESCRIBE_LOG_DIRS_DESCRIBABLE_LOG_DIR_TOPIC: &[Field] = &[
-    Field::new("Topic", 1, 4, String),
-    Field::new("Partitions", 1, 4, Array(&Fixed(4))),
-];
+const DESCRIBE_LOG_DIRS_DESCRIBABLE_LOG_DIR_TOPIC: &[Field] =
+    &[Field::new("Topic", 1, 4, String), Field::new("Partitions", 1, 4, Array(&Fixed(4)))];
 
-const DESCRIBE_LOG_DIRS: &[Field] = &[Field::new(
-    "Topics",
-    1,
-    4,
-    Array(&Struct(DESCRIBE_LOG_DIRS_DESCRIBABLE_LOG_DIR_TOPIC)),
-)
-.or_null()];
+const DESCRIBE_LOG_DIRS: &[Field] =
+    &[Field::new("Topics", 1, 4, Array(&Struct(DESCRIBE_LOG_DIRS_DESCRIBABLE_LOG_DIR_TOPIC))).or_null()];
 
 const SASL_AUTHENTICATE: &[Field] = &[Field::new("AuthBytes", 0, 2, Bytes)];
 
@@ -539,57 +416,36 @@ const CREATE_PARTITIONS: &[Field] = &[
     Field::new("ValidateOnly", 0, 3, Fixed(1)),
 ];
 
-const CREATE_DELEGATION_TOKEN_CREATABLE_RENEWERS: &[Field] = &[
-    Field::new("PrincipalType", 1, 3, String),
-    Field::new("PrincipalName", 1, 3, String),
-];
+const CREATE_DELEGATION_TOKEN_CREATABLE_RENEWERS: &[Field] =
+    &[Field::new("PrincipalType", 1, 3, String), Field::new("PrincipalName", 1, 3, String)];
 
 const CREATE_DELEGATION_TOKEN: &[Field] = &[
     Field::new("OwnerPrincipalType", 3, 3, String).or_null(),
     Field::new("OwnerPrincipalName", 3, 3, String).or_null(),
-    Field::new(
-        "Renewers",
-        1,
-        3,
-        Array(&Struct(CREATE_DELEGATION_TOKEN_CREATABLE_RENEWERS)),
-    ),
+    Field::new("Renewers", 1, 3, Array(&Struct(CREATE_DELEGATION_TOKEN_CREATABLE_RENEWERS))),
     Field::new("MaxLifetimeMs", 1, 3, Fixed(8)),
 ];
 
-const RENEW_DELEGATION_TOKEN: &[Field] = &[
-    Field::new("Hmac", 1, 2, Bytes),
-    Field::new("RenewPeriodMs", 1, 2, Fixed(8)),
-];
+const RENEW_DELEGATION_TOKEN: &[Field] =
+    &[Field::new("Hmac", 1, 2, Bytes), Field::new("RenewPeriodMs", 1, 2, Fixed(8))];
 
-const EXPIRE_DELEGATION_TOKEN: &[Field] = &[
-    Field::new("Hmac", 1, 2, Bytes),
-    Field::new("ExpiryTimePeriodMs", 1, 2, Fixed(8)),
-];
+const EXPIRE_DELEGATION_TOKEN: &[Field] =
+    &[Field::new("Hmac", 1, 2, Bytes), Field::new("ExpiryTimePeriodMs", 1, 2, Fixed(8))];
 
-const DESCRIBE_DELEGATION_TOKEN_OWNER: &[Field] = &[
-    Field::new("PrincipalType", 1, 3, String),
-    Field::new("PrincipalName", 1, 3, String),
-];
+const DESCRIBE_DELEGATION_TOKEN_OWNER: &[Field] =
+    &[Field::new("PrincipalType", 1, 3, String), Field::new("PrincipalName", 1, 3, String)];
 
 const DESCRIBE_DELEGATION_TOKEN: &[Field] =
     &[Field::new("Owners", 1, 3, Array(&Struct(DESCRIBE_DELEGATION_TOKEN_OWNER))).or_null()];
 
 const DELETE_GROUPS: &[Field] = &[Field::new("GroupsNames", 0, 2, Array(&String))];
 
-const ELECT_LEADERS_TOPIC_PARTITIONS: &[Field] = &[
-    Field::new("Topic", 0, 2, String),
-    Field::new("Partitions", 0, 2, Array(&Fixed(4))),
-];
+const ELECT_LEADERS_TOPIC_PARTITIONS: &[Field] =
+    &[Field::new("Topic", 0, 2, String), Field::new("Partitions", 0, 2, Array(&Fixed(4)))];
 
 const ELECT_LEADERS: &[Field] = &[
     Field::new("ElectionType", 1, 2, Fixed(1)),
-    Field::new(
-        "TopicPartitions",
-        0,
-        2,
-        Array(&Struct(ELECT_LEADERS_TOPIC_PARTITIONS)),
-    )
-    .or_null(),
+    Field::new("TopicPartitions", 0, 2, Array(&Struct(ELECT_LEADERS_TOPIC_PARTITIONS))).or_null(),
     Field::new("TimeoutMs", 0, 2, Fixed(4)),
 ];
 
@@ -602,82 +458,45 @@ const INCREMENTAL_ALTER_CONFIGS_ALTERABLE_CONFIG: &[Field] = &[
 const INCREMENTAL_ALTER_CONFIGS_ALTER_CONFIGS_RESOURCE: &[Field] = &[
     Field::new("ResourceType", 0, 1, Fixed(1)),
     Field::new("ResourceName", 0, 1, String),
-    Field::new(
-        "Configs",
-        0,
-        1,
-        Array(&Struct(INCREMENTAL_ALTER_CONFIGS_ALTERABLE_CONFIG)),
-    ),
+    Field::new("Configs", 0, 1, Array(&Struct(INCREMENTAL_ALTER_CONFIGS_ALTERABLE_CONFIG))),
 ];
 
 const INCREMENTAL_ALTER_CONFIGS: &[Field] = &[
-    Field::new(
-        "Resources",
-        0,
-        1,
-        Array(&Struct(INCREMENTAL_ALTER_CONFIGS_ALTER_CONFIGS_RESOURCE)),
-    ),
+    Field::new("Resources", 0, 1, Array(&Struct(INCREMENTAL_ALTER_CONFIGS_ALTER_CONFIGS_RESOURCE))),
     Field::new("ValidateOnly", 0, 1, Fixed(1)),
 ];
 
-const ALTER_PARTITION_REASSIGNMENTS_REASSIGNABLE_PARTITION: &[Field] = &[
-    Field::new("PartitionIndex", 0, 1, Fixed(4)),
-    Field::new("Replicas", 0, 1, Array(&Fixed(4))).or_null(),
-];
+const ALTER_PARTITION_REASSIGNMENTS_REASSIGNABLE_PARTITION: &[Field] =
+    &[Field::new("PartitionIndex", 0, 1, Fixed(4)), Field::new("Replicas", 0, 1, Array(&Fixed(4))).or_null()];
 
 const ALTER_PARTITION_REASSIGNMENTS_REASSIGNABLE_TOPIC: &[Field] = &[
     Field::new("Name", 0, 1, String),
-    Field::new(
-        "Partitions",
-        0,
-        1,
-        Array(&Struct(ALTER_PARTITION_REASSIGNMENTS_REASSIGNABLE_PARTITION)),
-    ),
+    Field::new("Partitions", 0, 1, Array(&Struct(ALTER_PARTITION_REASSIGNMENTS_REASSIGNABLE_PARTITION))),
 ];
 
 const ALTER_PARTITION_REASSIGNMENTS: &[Field] = &[
     Field::new("TimeoutMs", 0, 1, Fixed(4)),
     Field::new("AllowReplicationFactorChange", 1, 1, Fixed(1)),
-    Field::new(
-        "Topics",
-        0,
-        1,
-        Array(&Struct(ALTER_PARTITION_REASSIGNMENTS_REASSIGNABLE_TOPIC)),
-    ),
+    Field::new("Topics", 0, 1, Array(&Struct(ALTER_PARTITION_REASSIGNMENTS_REASSIGNABLE_TOPIC))),
 ];
 
-const LIST_PARTITION_REASSIGNMENTS_TOPICS: &[Field] = &[
-    Field::new("Name", 0, 0, String),
-    Field::new("PartitionIndexes", 0, 0, Array(&Fixed(4))),
-];
+const LIST_PARTITION_REASSIGNMENTS_TOPICS: &[Field] =
+    &[Field::new("Name", 0, 0, String), Field::new("PartitionIndexes", 0, 0, Array(&Fixed(4)))];
 
 const LIST_PARTITION_REASSIGNMENTS: &[Field] = &[
     Field::new("TimeoutMs", 0, 0, Fixed(4)),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(LIST_PARTITION_REASSIGNMENTS_TOPICS)),
-    )
-    .or_null(),
+    Field::new("Topics", 0, 0, Array(&Struct(LIST_PARTITION_REASSIGNMENTS_TOPICS))).or_null(),
 ];
 
 const OFFSET_DELETE_REQUEST_PARTITION: &[Field] = &[Field::new("PartitionIndex", 0, 0, Fixed(4))];
 
 const OFFSET_DELETE_REQUEST_TOPIC: &[Field] = &[
     Field::new("Name", 0, 0, String),
-    Field::new(
-        "Partitions",
-        0,
-        0,
-        Array(&Struct(OFFSET_DELETE_REQUEST_PARTITION)),
-    ),
+    Field::new("Partitions", 0, 0, Array(&Struct(OFFSET_DELETE_REQUEST_PARTITION))),
 ];
 
-const OFFSET_DELETE: &[Field] = &[
-    Field::new("GroupId", 0, 0, String),
-    Field::new("Topics", 0, 0, Array(&Struct(OFFSET_DELETE_REQUEST_TOPIC))),
-];
+const OFFSET_DELETE: &[Field] =
+    &[Field::new("GroupId", 0, 0, String), Field::new("Topics", 0, 0, Array(&Struct(OFFSET_DELETE_REQUEST_TOPIC)))];
 
 const DESCRIBE_CLIENT_QUOTAS_COMPONENT_DATA: &[Field] = &[
     Field::new("EntityType", 0, 1, String),
@@ -686,25 +505,15 @@ const DESCRIBE_CLIENT_QUOTAS_COMPONENT_DATA: &[Field] = &[
 ];
 
 const DESCRIBE_CLIENT_QUOTAS: &[Field] = &[
-    Field::new(
-        "Components",
-        0,
-        1,
-        Array(&Struct(DESCRIBE_CLIENT_QUOTAS_COMPONENT_DATA)),
-    ),
+    Field::new("Components", 0, 1, Array(&Struct(DESCRIBE_CLIENT_QUOTAS_COMPONENT_DATA))),
     Field::new("Strict", 0, 1, Fixed(1)),
 ];
 
-const ALTER_CLIENT_QUOTAS_ENTITY_DATA: &[Field] = &[
-    Field::new("EntityType", 0, 1, String),
-    Field::new("EntityName", 0, 1, String).or_null(),
-];
+const ALTER_CLIENT_QUOTAS_ENTITY_DATA: &[Field] =
+    &[Field::new("EntityType", 0, 1, String), Field::new("EntityName", 0, 1, String).or_null()];
 
-const ALTER_CLIENT_QUOTAS_OP_DATA: &[Field] = &[
-    Field::new("Key", 0, 1, String),
-    Field::new("Value", 0, 1, Fixed(8)),
-    Field::new("Remove", 0, 1, Fixed(1)),
-];
+const ALTER_CLIENT_QUOTAS_OP_DATA: &[Field] =
+    &[Field::new("Key", 0, 1, String), Field::new("Value", 0, 1, Fixed(8)), Field::new("Remove", 0, 1, Fixed(1))];
 
 const ALTER_CLIENT_QUOTAS_ENTRY_DATA: &[Field] = &[
     Field::new("Entity", 0, 1, Array(&Struct(ALTER_CLIENT_QUOTAS_ENTITY_DATA))),
@@ -718,18 +527,11 @@ const ALTER_CLIENT_QUOTAS: &[Field] = &[
 
 const DESCRIBE_USER_SCRAM_CREDENTIALS_USER_NAME: &[Field] = &[Field::new("Name", 0, 0, String)];
 
-const DESCRIBE_USER_SCRAM_CREDENTIALS: &[Field] = &[Field::new(
-    "Users",
-    0,
-    0,
-    Array(&Struct(DESCRIBE_USER_SCRAM_CREDENTIALS_USER_NAME)),
-)
-.or_null()];
+const DESCRIBE_USER_SCRAM_CREDENTIALS: &[Field] =
+    &[Field::new("Users", 0, 0, Array(&Struct(DESCRIBE_USER_SCRAM_CREDENTIALS_USER_NAME))).or_null()];
 
-const ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_DELETION: &[Field] = &[
-    Field::new("Name", 0, 0, String),
-    Field::new("Mechanism", 0, 0, Fixed(1)),
-];
+const ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_DELETION: &[Field] =
+    &[Field::new("Name", 0, 0, String), Field::new("Mechanism", 0, 0, Fixed(1))];
 
 const ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_UPSERTION: &[Field] = &[
     Field::new("Name", 0, 0, String),
@@ -740,18 +542,8 @@ const ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_UPSERTION: &[Field] = &[
 ];
 
 const ALTER_USER_SCRAM_CREDENTIALS: &[Field] = &[
-    Field::new(
-        "Deletions",
-        0,
-        0,
-        Array(&Struct(ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_DELETION)),
-    ),
-    Field::new(
-        "Upsertions",
-        0,
-        0,
-        Array(&Struct(ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_UPSERTION)),
-    ),
+    Field::new("Deletions", 0, 0, Array(&Struct(ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_DELETION))),
+    Field::new("Upsertions", 0, 0, Array(&Struct(ALTER_USER_SCRAM_CREDENTIALS_SCRAM_CREDENTIAL_UPSERTION))),
 ];
 
 const DESCRIBE_QUORUM_PARTITION_DATA: &[Field] = &[Field::new("PartitionIndex", 0, 2, Fixed(4))];
@@ -761,12 +553,7 @@ const DESCRIBE_QUORUM_TOPIC_DATA: &[Field] = &[
     Field::new("Partitions", 0, 2, Array(&Struct(DESCRIBE_QUORUM_PARTITION_DATA))),
 ];
 
-const DESCRIBE_QUORUM: &[Field] = &[Field::new(
-    "Topics",
-    0,
-    2,
-    Array(&Struct(DESCRIBE_QUORUM_TOPIC_DATA)),
-)];
+const DESCRIBE_QUORUM: &[Field] = &[Field::new("Topics", 0, 2, Array(&Struct(DESCRIBE_QUORUM_TOPIC_DATA)))];
 
 const UPDATE_FEATURES_FEATURE_UPDATE_KEY: &[Field] = &[
     Field::new("Feature", 0, 2, String),
@@ -777,12 +564,7 @@ const UPDATE_FEATURES_FEATURE_UPDATE_KEY: &[Field] = &[
 
 const UPDATE_FEATURES: &[Field] = &[
     Field::new("timeoutMs", 0, 2, Fixed(4)),
-    Field::new(
-        "FeatureUpdates",
-        0,
-        2,
-        Array(&Struct(UPDATE_FEATURES_FEATURE_UPDATE_KEY)),
-    ),
+    Field::new("FeatureUpdates", 0, 2, Array(&Struct(UPDATE_FEATURES_FEATURE_UPDATE_KEY))),
     Field::new("ValidateOnly", 1, 2, Fixed(1)),
 ];
 
@@ -792,17 +574,10 @@ const DESCRIBE_CLUSTER: &[Field] = &[
     Field::new("IncludeFencedBrokers", 2, 2, Fixed(1)),
 ];
 
-const DESCRIBE_PRODUCERS_TOPIC_REQUEST: &[Field] = &[
-    Field::new("Name", 0, 0, String),
-    Field::new("PartitionIndexes", 0, 0, Array(&Fixed(4))),
-];
+const DESCRIBE_PRODUCERS_TOPIC_REQUEST: &[Field] =
+    &[Field::new("Name", 0, 0, String), Field::new("PartitionIndexes", 0, 0, Array(&Fixed(4)))];
 
-const DESCRIBE_PRODUCERS: &[Field] = &[Field::new(
-    "Topics",
-    0,
-    0,
-    Array(&Struct(DESCRIBE_PRODUCERS_TOPIC_REQUEST)),
-)];
+const DESCRIBE_PRODUCERS: &[Field] = &[Field::new("Topics", 0, 0, Array(&Struct(DESCRIBE_PRODUCERS_TOPIC_REQUEST)))];
 
 const UNREGISTER_BROKER: &[Field] = &[Field::new("BrokerId", 0, 0, Fixed(4))];
 
@@ -815,10 +590,8 @@ const LIST_TRANSACTIONS: &[Field] = &[
     Field::new("TransactionalIdPattern", 2, 2, String).or_null(),
 ];
 
-const CONSUMER_GROUP_HEARTBEAT_TOPIC_PARTITIONS: &[Field] = &[
-    Field::new("TopicId", 0, 1, Fixed(16)),
-    Field::new("Partitions", 0, 1, Array(&Fixed(4))),
-];
+const CONSUMER_GROUP_HEARTBEAT_TOPIC_PARTITIONS: &[Field] =
+    &[Field::new("TopicId", 0, 1, Fixed(16)), Field::new("Partitions", 0, 1, Array(&Fixed(4)))];
 
 const CONSUMER_GROUP_HEARTBEAT: &[Field] = &[
     Field::new("GroupId", 0, 1, String),
@@ -830,19 +603,11 @@ const CONSUMER_GROUP_HEARTBEAT: &[Field] = &[
     Field::new("SubscribedTopicNames", 0, 1, Array(&String)).or_null(),
     Field::new("SubscribedTopicRegex", 1, 1, String).or_null(),
     Field::new("ServerAssignor", 0, 1, String).or_null(),
-    Field::new(
-        "TopicPartitions",
-        0,
-        1,
-        Array(&Struct(CONSUMER_GROUP_HEARTBEAT_TOPIC_PARTITIONS)),
-    )
-    .or_null(),
+    Field::new("TopicPartitions", 0, 1, Array(&Struct(CONSUMER_GROUP_HEARTBEAT_TOPIC_PARTITIONS))).or_null(),
 ];
 
-const CONSUMER_GROUP_DESCRIBE: &[Field] = &[
-    Field::new("GroupIds", 0, 1, Array(&String)),
-    Field::new("IncludeAuthorizedOperations", 0, 1, Fixed(1)),
-];
+const CONSUMER_GROUP_DESCRIBE: &[Field] =
+    &[Field::new("GroupIds", 0, 1, Array(&String)), Field::new("IncludeAuthorizedOperations", 0, 1, Fixed(1))];
 
 const GET_TELEMETRY_SUBSCRIPTIONS: &[Field] = &[Field::new("ClientInstanceId", 0, 0, Fixed(16))];
 
@@ -858,18 +623,11 @@ const LIST_CONFIG_RESOURCES: &[Field] = &[Field::new("ResourceTypes", 1, 1, Arra
 
 const DESCRIBE_TOPIC_PARTITIONS_TOPIC_REQUEST: &[Field] = &[Field::new("Name", 0, 0, String)];
 
-const DESCRIBE_TOPIC_PARTITIONS_CURSOR: &[Field] = &[
-    Field::new("TopicName", 0, 0, String),
-    Field::new("PartitionIndex", 0, 0, Fixed(4)),
-];
+const DESCRIBE_TOPIC_PARTITIONS_CURSOR: &[Field] =
+    &[Field::new("TopicName", 0, 0, String), Field::new("PartitionIndex", 0, 0, Fixed(4))];
 
 const DESCRIBE_TOPIC_PARTITIONS: &[Field] = &[
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(DESCRIBE_TOPIC_PARTITIONS_TOPIC_REQUEST)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(DESCRIBE_TOPIC_PARTITIONS_TOPIC_REQUEST))),
     Field::new("ResponsePartitionLimit", 0, 0, Fixed(4)),
     Field::new("Cursor", 0, 0, Struct(DESCRIBE_TOPIC_PARTITIONS_CURSOR)).or_null(),
 ];
@@ -882,10 +640,8 @@ const SHARE_GROUP_HEARTBEAT: &[Field] = &[
     Field::new("SubscribedTopicNames", 1, 1, Array(&String)).or_null(),
 ];
 
-const SHARE_GROUP_DESCRIBE: &[Field] = &[
-    Field::new("GroupIds", 1, 1, Array(&String)),
-    Field::new("IncludeAuthorizedOperations", 1, 1, Fixed(1)),
-];
+const SHARE_GROUP_DESCRIBE: &[Field] =
+    &[Field::new("GroupIds", 1, 1, Array(&String)), Field::new("IncludeAuthorizedOperations", 1, 1, Fixed(1))];
 
 const SHARE_FETCH_ACKNOWLEDGEMENT_BATCH: &[Field] = &[
     Field::new("FirstOffset", 1, 1, Fixed(8)),
@@ -895,12 +651,7 @@ const SHARE_FETCH_ACKNOWLEDGEMENT_BATCH: &[Field] = &[
 
 const SHARE_FETCH_FETCH_PARTITION: &[Field] = &[
     Field::new("PartitionIndex", 1, 1, Fixed(4)),
-    Field::new(
-        "AcknowledgementBatches",
-        1,
-        1,
-        Array(&Struct(SHARE_FETCH_ACKNOWLEDGEMENT_BATCH)),
-    ),
+    Field::new("AcknowledgementBatches", 1, 1, Array(&Struct(SHARE_FETCH_ACKNOWLEDGEMENT_BATCH))),
 ];
 
 const SHARE_FETCH_FETCH_TOPIC: &[Field] = &[
@@ -908,10 +659,8 @@ const SHARE_FETCH_FETCH_TOPIC: &[Field] = &[
     Field::new("Partitions", 1, 1, Array(&Struct(SHARE_FETCH_FETCH_PARTITION))),
 ];
 
-const SHARE_FETCH_FORGOTTEN_TOPIC: &[Field] = &[
-    Field::new("TopicId", 1, 1, Fixed(16)),
-    Field::new("Partitions", 1, 1, Array(&Fixed(4))),
-];
+const SHARE_FETCH_FORGOTTEN_TOPIC: &[Field] =
+    &[Field::new("TopicId", 1, 1, Fixed(16)), Field::new("Partitions", 1, 1, Array(&Fixed(4)))];
 
 const SHARE_FETCH: &[Field] = &[
     Field::new("GroupId", 1, 1, String).or_null(),
@@ -923,12 +672,7 @@ const SHARE_FETCH: &[Field] = &[
     Field::new("MaxRecords", 1, 1, Fixed(4)),
     Field::new("BatchSize", 1, 1, Fixed(4)),
     Field::new("Topics", 1, 1, Array(&Struct(SHARE_FETCH_FETCH_TOPIC))),
-    Field::new(
-        "ForgottenTopicsData",
-        1,
-        1,
-        Array(&Struct(SHARE_FETCH_FORGOTTEN_TOPIC)),
-    ),
+    Field::new("ForgottenTopicsData", 1, 1, Array(&Struct(SHARE_FETCH_FORGOTTEN_TOPIC))),
 ];
 
 const SHARE_ACKNOWLEDGE_ACKNOWLEDGEMENT_BATCH: &[Field] = &[
@@ -939,41 +683,23 @@ const SHARE_ACKNOWLEDGE_ACKNOWLEDGEMENT_BATCH: &[Field] = &[
 
 const SHARE_ACKNOWLEDGE_ACKNOWLEDGE_PARTITION: &[Field] = &[
     Field::new("PartitionIndex", 1, 1, Fixed(4)),
-    Field::new(
-        "AcknowledgementBatches",
-        1,
-        1,
-        Array(&Struct(SHARE_ACKNOWLEDGE_ACKNOWLEDGEMENT_BATCH)),
-    ),
+    Field::new("AcknowledgementBatches", 1, 1, Array(&Struct(SHARE_ACKNOWLEDGE_ACKNOWLEDGEMENT_BATCH))),
 ];
 
 const SHARE_ACKNOWLEDGE_ACKNOWLEDGE_TOPIC: &[Field] = &[
     Field::new("TopicId", 1, 1, Fixed(16)),
-    Field::new(
-        "Partitions",
-        1,
-        1,
-        Array(&Struct(SHARE_ACKNOWLEDGE_ACKNOWLEDGE_PARTITION)),
-    ),
+    Field::new("Partitions", 1, 1, Array(&Struct(SHARE_ACKNOWLEDGE_ACKNOWLEDGE_PARTITION))),
 ];
 
 const SHARE_ACKNOWLEDGE: &[Field] = &[
     Field::new("GroupId", 1, 1, String).or_null(),
     Field::new("MemberId", 1, 1, String).or_null(),
     Field::new("ShareSessionEpoch", 1, 1, Fixed(4)),
-    Field::new(
-        "Topics",
-        1,
-        1,
-        Array(&Struct(SHARE_ACKNOWLEDGE_ACKNOWLEDGE_TOPIC)),
-    ),
+    Field::new("Topics", 1, 1, Array(&Struct(SHARE_ACKNOWLEDGE_ACKNOWLEDGE_TOPIC))),
 ];
 
-const ADD_RAFT_VOTER_LISTENER: &[Field] = &[
-    Field::new("Name", 0, 0, String),
-    Field::new("Host", 0, 0, String),
-    Field::new("Port", 0, 0, Fixed(2)),
-];
+const ADD_RAFT_VOTER_LISTENER: &[Field] =
+    &[Field::new("Name", 0, 0, String), Field::new("Host", 0, 0, String), Field::new("Port", 0, 0, Fixed(2))];
 
 const ADD_RAFT_VOTER: &[Field] = &[
     Field::new("ClusterId", 0, 0, String).or_null(),
@@ -997,47 +723,25 @@ const INITIALIZE_SHARE_GROUP_STATE_PARTITION_DATA: &[Field] = &[
 
 const INITIALIZE_SHARE_GROUP_STATE_INITIALIZE_STATE_DATA: &[Field] = &[
     Field::new("TopicId", 0, 0, Fixed(16)),
-    Field::new(
-        "Partitions",
-        0,
-        0,
-        Array(&Struct(INITIALIZE_SHARE_GROUP_STATE_PARTITION_DATA)),
-    ),
+    Field::new("Partitions", 0, 0, Array(&Struct(INITIALIZE_SHARE_GROUP_STATE_PARTITION_DATA))),
 ];
 
 const INITIALIZE_SHARE_GROUP_STATE: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(INITIALIZE_SHARE_GROUP_STATE_INITIALIZE_STATE_DATA)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(INITIALIZE_SHARE_GROUP_STATE_INITIALIZE_STATE_DATA))),
 ];
 
-const READ_SHARE_GROUP_STATE_PARTITION_DATA: &[Field] = &[
-    Field::new("Partition", 0, 0, Fixed(4)),
-    Field::new("LeaderEpoch", 0, 0, Fixed(4)),
-];
+const READ_SHARE_GROUP_STATE_PARTITION_DATA: &[Field] =
+    &[Field::new("Partition", 0, 0, Fixed(4)), Field::new("LeaderEpoch", 0, 0, Fixed(4))];
 
 const READ_SHARE_GROUP_STATE_READ_STATE_DATA: &[Field] = &[
     Field::new("TopicId", 0, 0, Fixed(16)),
-    Field::new(
-        "Partitions",
-        0,
-        0,
-        Array(&Struct(READ_SHARE_GROUP_STATE_PARTITION_DATA)),
-    ),
+    Field::new("Partitions", 0, 0, Array(&Struct(READ_SHARE_GROUP_STATE_PARTITION_DATA))),
 ];
 
 const READ_SHARE_GROUP_STATE: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(READ_SHARE_GROUP_STATE_READ_STATE_DATA)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(READ_SHARE_GROUP_STATE_READ_STATE_DATA))),
 ];
 
 const WRITE_SHARE_GROUP_STATE_STATE_BATCH: &[Field] = &[
@@ -1052,79 +756,42 @@ const WRITE_SHARE_GROUP_STATE_PARTITION_DATA: &[Field] = &[
     Field::new("StateEpoch", 0, 0, Fixed(4)),
     Field::new("LeaderEpoch", 0, 0, Fixed(4)),
     Field::new("StartOffset", 0, 0, Fixed(8)),
-    Field::new(
-        "StateBatches",
-        0,
-        0,
-        Array(&Struct(WRITE_SHARE_GROUP_STATE_STATE_BATCH)),
-    ),
+    Field::new("StateBatches", 0, 0, Array(&Struct(WRITE_SHARE_GROUP_STATE_STATE_BATCH))),
 ];
 
 const WRITE_SHARE_GROUP_STATE_WRITE_STATE_DATA: &[Field] = &[
     Field::new("TopicId", 0, 0, Fixed(16)),
-    Field::new(
-        "Partitions",
-        0,
-        0,
-        Array(&Struct(WRITE_SHARE_GROUP_STATE_PARTITION_DATA)),
-    ),
+    Field::new("Partitions", 0, 0, Array(&Struct(WRITE_SHARE_GROUP_STATE_PARTITION_DATA))),
 ];
 
 const WRITE_SHARE_GROUP_STATE: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(WRITE_SHARE_GROUP_STATE_WRITE_STATE_DATA)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(WRITE_SHARE_GROUP_STATE_WRITE_STATE_DATA))),
 ];
 
 const DELETE_SHARE_GROUP_STATE_PARTITION_DATA: &[Field] = &[Field::new("Partition", 0, 0, Fixed(4))];
 
 const DELETE_SHARE_GROUP_STATE_DELETE_STATE_DATA: &[Field] = &[
     Field::new("TopicId", 0, 0, Fixed(16)),
-    Field::new(
-        "Partitions",
-        0,
-        0,
-        Array(&Struct(DELETE_SHARE_GROUP_STATE_PARTITION_DATA)),
-    ),
+    Field::new("Partitions", 0, 0, Array(&Struct(DELETE_SHARE_GROUP_STATE_PARTITION_DATA))),
 ];
 
 const DELETE_SHARE_GROUP_STATE: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(DELETE_SHARE_GROUP_STATE_DELETE_STATE_DATA)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(DELETE_SHARE_GROUP_STATE_DELETE_STATE_DATA))),
 ];
 
-const READ_SHARE_GROUP_STATE_SUMMARY_PARTITION_DATA: &[Field] = &[
-    Field::new("Partition", 0, 0, Fixed(4)),
-    Field::new("LeaderEpoch", 0, 0, Fixed(4)),
-];
+const READ_SHARE_GROUP_STATE_SUMMARY_PARTITION_DATA: &[Field] =
+    &[Field::new("Partition", 0, 0, Fixed(4)), Field::new("LeaderEpoch", 0, 0, Fixed(4))];
 
 const READ_SHARE_GROUP_STATE_SUMMARY_READ_STATE_SUMMARY_DATA: &[Field] = &[
     Field::new("TopicId", 0, 0, Fixed(16)),
-    Field::new(
-        "Partitions",
-        0,
-        0,
-        Array(&Struct(READ_SHARE_GROUP_STATE_SUMMARY_PARTITION_DATA)),
-    ),
+    Field::new("Partitions", 0, 0, Array(&Struct(READ_SHARE_GROUP_STATE_SUMMARY_PARTITION_DATA))),
 ];
 
 const READ_SHARE_GROUP_STATE_SUMMARY: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(READ_SHARE_GROUP_STATE_SUMMARY_READ_STATE_SUMMARY_DATA)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(READ_SHARE_GROUP_STATE_SUMMARY_READ_STATE_SUMMARY_DATA))),
 ];
 
 const STREAMS_GROUP_HEARTBEAT_KEY_VALUE: &[Field] =
@@ -1134,12 +801,7 @@ const STREAMS_GROUP_HEARTBEAT_TOPIC_INFO: &[Field] = &[
     Field::new("Name", 0, 0, String),
     Field::new("Partitions", 0, 0, Fixed(4)),
     Field::new("ReplicationFactor", 0, 0, Fixed(2)),
-    Field::new(
-        "TopicConfigs",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_KEY_VALUE)),
-    ),
+    Field::new("TopicConfigs", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_KEY_VALUE))),
 ];
 
 const STREAMS_GROUP_HEARTBEAT_COPARTITION_GROUP: &[Field] = &[
@@ -1152,46 +814,22 @@ const STREAMS_GROUP_HEARTBEAT_SUBTOPOLOGY: &[Field] = &[
     Field::new("SubtopologyId", 0, 0, String),
     Field::new("SourceTopics", 0, 0, Array(&String)),
     Field::new("SourceTopicRegex", 0, 0, Array(&String)),
-    Field::new(
-        "StateChangelogTopics",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_TOPIC_INFO)),
-    ),
+    Field::new("StateChangelogTopics", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_TOPIC_INFO))),
     Field::new("RepartitionSinkTopics", 0, 0, Array(&String)),
-    Field::new(
-        "RepartitionSourceTopics",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_TOPIC_INFO)),
-    ),
-    Field::new(
-        "CopartitionGroups",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_COPARTITION_GROUP)),
-    ),
+    Field::new("RepartitionSourceTopics", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_TOPIC_INFO))),
+    Field::new("CopartitionGroups", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_COPARTITION_GROUP))),
 ];
 
 const STREAMS_GROUP_HEARTBEAT_TOPOLOGY: &[Field] = &[
     Field::new("Epoch", 0, 0, Fixed(4)),
-    Field::new(
-        "Subtopologies",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_SUBTOPOLOGY)),
-    ),
+    Field::new("Subtopologies", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_SUBTOPOLOGY))),
 ];
 
-const STREAMS_GROUP_HEARTBEAT_TASK_IDS: &[Field] = &[
-    Field::new("SubtopologyId", 0, 0, String),
-    Field::new("Partitions", 0, 0, Array(&Fixed(4))),
-];
+const STREAMS_GROUP_HEARTBEAT_TASK_IDS: &[Field] =
+    &[Field::new("SubtopologyId", 0, 0, String), Field::new("Partitions", 0, 0, Array(&Fixed(4)))];
 
-const STREAMS_GROUP_HEARTBEAT_ENDPOINT: &[Field] = &[
-    Field::new("Host", 0, 0, String),
-    Field::new("Port", 0, 0, Fixed(2)),
-];
+const STREAMS_GROUP_HEARTBEAT_ENDPOINT: &[Field] =
+    &[Field::new("Host", 0, 0, String), Field::new("Port", 0, 0, Fixed(2))];
 
 const STREAMS_GROUP_HEARTBEAT_TASK_OFFSET: &[Field] = &[
     Field::new("SubtopologyId", 0, 0, String),
@@ -1208,116 +846,49 @@ const STREAMS_GROUP_HEARTBEAT: &[Field] = &[
     Field::new("RackId", 0, 0, String).or_null(),
     Field::new("RebalanceTimeoutMs", 0, 0, Fixed(4)),
     Field::new("Topology", 0, 0, Struct(STREAMS_GROUP_HEARTBEAT_TOPOLOGY)).or_null(),
-    Field::new(
-        "ActiveTasks",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_IDS)),
-    )
-    .or_null(),
-    Field::new(
-        "StandbyTasks",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_IDS)),
-    )
-    .or_null(),
-    Field::new(
-        "WarmupTasks",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_IDS)),
-    )
-    .or_null(),
+    Field::new("ActiveTasks", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_IDS))).or_null(),
+    Field::new("StandbyTasks", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_IDS))).or_null(),
+    Field::new("WarmupTasks", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_IDS))).or_null(),
     Field::new("ProcessId", 0, 0, String).or_null(),
     Field::new("UserEndpoint", 0, 0, Struct(STREAMS_GROUP_HEARTBEAT_ENDPOINT)).or_null(),
-    Field::new(
-        "ClientTags",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_KEY_VALUE)),
-    )
-    .or_null(),
-    Field::new(
-        "TaskOffsets",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_OFFSET)),
-    )
-    .or_null(),
-    Field::new(
-        "TaskEndOffsets",
-        0,
-        0,
-        Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_OFFSET)),
-    )
-    .or_null(),
+    Field::new("ClientTags", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_KEY_VALUE))).or_null(),
+    Field::new("TaskOffsets", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_OFFSET))).or_null(),
+    Field::new("TaskEndOffsets", 0, 0, Array(&Struct(STREAMS_GROUP_HEARTBEAT_TASK_OFFSET))).or_null(),
     Field::new("ShutdownApplication", 0, 0, Fixed(1)),
 ];
 
-const STREAMS_GROUP_DESCRIBE: &[Field] = &[
-    Field::new("GroupIds", 0, 0, Array(&String)),
-    Field::new("IncludeAuthorizedOperations", 0, 0, Fixed(1)),
-];
+const STREAMS_GROUP_DESCRIBE: &[Field] =
+    &[Field::new("GroupIds", 0, 0, Array(&String)), Field::new("IncludeAuthorizedOperations", 0, 0, Fixed(1))];
 
-const DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: &[Field] = &[
-    Field::new("TopicName", 0, 0, String),
-    Field::new("Partitions", 0, 0, Array(&Fixed(4))),
-];
+const DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: &[Field] =
+    &[Field::new("TopicName", 0, 0, String), Field::new("Partitions", 0, 0, Array(&Fixed(4)))];
 
 const DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC)),
-    )
-    .or_null(),
+    Field::new("Topics", 0, 0, Array(&Struct(DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC))).or_null(),
 ];
 
-const DESCRIBE_SHARE_GROUP_OFFSETS: &[Field] = &[Field::new(
-    "Groups",
-    0,
-    0,
-    Array(&Struct(DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP)),
-)];
+const DESCRIBE_SHARE_GROUP_OFFSETS: &[Field] =
+    &[Field::new("Groups", 0, 0, Array(&Struct(DESCRIBE_SHARE_GROUP_OFFSETS_REQUEST_GROUP)))];
 
-const ALTER_SHARE_GROUP_OFFSETS_REQUEST_PARTITION: &[Field] = &[
-    Field::new("PartitionIndex", 0, 0, Fixed(4)),
-    Field::new("StartOffset", 0, 0, Fixed(8)),
-];
+const ALTER_SHARE_GROUP_OFFSETS_REQUEST_PARTITION: &[Field] =
+    &[Field::new("PartitionIndex", 0, 0, Fixed(4)), Field::new("StartOffset", 0, 0, Fixed(8))];
 
 const ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: &[Field] = &[
     Field::new("TopicName", 0, 0, String),
-    Field::new(
-        "Partitions",
-        0,
-        0,
-        Array(&Struct(ALTER_SHARE_GROUP_OFFSETS_REQUEST_PARTITION)),
-    ),
+    Field::new("Partitions", 0, 0, Array(&Struct(ALTER_SHARE_GROUP_OFFSETS_REQUEST_PARTITION))),
 ];
 
 const ALTER_SHARE_GROUP_OFFSETS: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(ALTER_SHARE_GROUP_OFFSETS_REQUEST_TOPIC))),
 ];
 
 const DELETE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC: &[Field] = &[Field::new("TopicName", 0, 0, String)];
 
 const DELETE_SHARE_GROUP_OFFSETS: &[Field] = &[
     Field::new("GroupId", 0, 0, String),
-    Field::new(
-        "Topics",
-        0,
-        0,
-        Array(&Struct(DELETE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC)),
-    ),
+    Field::new("Topics", 0, 0, Array(&Struct(DELETE_SHARE_GROUP_OFFSETS_REQUEST_TOPIC))),
 ];
 
 /// Every request of a broker's listener, by ascending API key.
@@ -1356,76 +927,20 @@ pub(crate) static REQUESTS: &[Request] = &[
     Request::new(35, "DescribeLogDirs", 1, 4, Some(2), DESCRIBE_LOG_DIRS),
     Request::new(36, "SaslAuthenticate", 0, 2, Some(2), SASL_AUTHENTICATE),
     Request::new(37, "CreatePartitions", 0, 3, Some(2), CREATE_PARTITIONS),
-    Request::new(
-        38,
-        "CreateDelegationToken",
-        1,
-        3,
-        Some(2),
-        CREATE_DELEGATION_TOKEN,
-    ),
+    Request::new(38, "CreateDelegationToken", 1, 3, Some(2), CREATE_DELEGATION_TOKEN),
     Request::new(39, "RenewDelegationToken", 1, 2, Some(2), RENEW_DELEGATION_TOKEN),
-    Request::new(
-        40,
-        "ExpireDelegationToken",
-        1,
-        2,
-        Some(2),
-        EXPIRE_DELEGATION_TOKEN,
-    ),
-    Request::new(
-        41,
-        "DescribeDelegationToken",
-        1,
-        3,
-        Some(2),
-        DESCRIBE_DELEGATION_TOKEN,
-    ),
+    Request::new(40, "ExpireDelegationToken", 1, 2, Some(2), EXPIRE_DELEGATION_TOKEN),
+    Request::new(41, "DescribeDelegationToken", 1, 3, Some(2), DESCRIBE_DELEGATION_TOKEN),
     Request::new(42, "DeleteGroups", 0, 2, Some(2), DELETE_GROUPS),
     Request::new(43, "ElectLeaders", 0, 2, Some(2), ELECT_LEADERS),
-    Request::new(
-        44,
-        "IncrementalAlterConfigs",
-        0,
-        1,
-        Some(1),
-        INCREMENTAL_ALTER_CONFIGS,
-    ),
-    Request::new(
-        45,
-        "AlterPartitionReassignments",
-        0,
-        1,
-        Some(0),
-        ALTER_PARTITION_REASSIGNMENTS,
-    ),
-    Request::new(
-        46,
-        "ListPartitionReassignments",
-        0,
-        0,
-        Some(0),
-        LIST_PARTITION_REASSIGNMENTS,
-    ),
+    Request::new(44, "IncrementalAlterConfigs", 0, 1, Some(1), INCREMENTAL_ALTER_CONFIGS),
+    Request::new(45, "AlterPartitionReassignments", 0, 1, Some(0), ALTER_PARTITION_REASSIGNMENTS),
+    Request::new(46, "ListPartitionReassignments", 0, 0, Some(0), LIST_PARTITION_REASSIGNMENTS),
     Request::new(47, "OffsetDelete", 0, 0, None, OFFSET_DELETE),
     Request::new(48, "DescribeClientQuotas", 0, 1, Some(1), DESCRIBE_CLIENT_QUOTAS),
     Request::new(49, "AlterClientQuotas", 0, 1, Some(1), ALTER_CLIENT_QUOTAS),
-    Request::new(
-        50,
-        "DescribeUserScramCredentials",
-        0,
-        0,
-        Some(0),
-        DESCRIBE_USER_SCRAM_CREDENTIALS,
-    ),
-    Request::new(
-        51,
-        "AlterUserScramCredentials",
-        0,
-        0,
-        Some(0),
-        ALTER_USER_SCRAM_CREDENTIALS,
-    ),
+    Request::new(50, "DescribeUserScramCredentials", 0, 0, Some(0), DESCRIBE_USER_SCRAM_CREDENTIALS),
+    Request::new(51, "AlterUserScramCredentials", 0, 0, Some(0), ALTER_USER_SCRAM_CREDENTIALS),
     Request::new(55, "DescribeQuorum", 0, 2, Some(0), DESCRIBE_QUORUM),
     Request::new(57, "UpdateFeatures", 0, 2, Some(0), UPDATE_FEATURES),
     Request::new(60, "DescribeCluster", 0, 2, Some(0), DESCRIBE_CLUSTER),
@@ -1433,103 +948,26 @@ pub(crate) static REQUESTS: &[Request] = &[
     Request::new(64, "UnregisterBroker", 0, 0, Some(0), UNREGISTER_BROKER),
     Request::new(65, "DescribeTransactions", 0, 0, Some(0), DESCRIBE_TRANSACTIONS),
     Request::new(66, "ListTransactions", 0, 2, Some(0), LIST_TRANSACTIONS),
-    Request::new(
-        68,
-        "ConsumerGroupHeartbeat",
-        0,
-        1,
-        Some(0),
-        CONSUMER_GROUP_HEARTBEAT,
-    ),
-    Request::new(
-        69,
-        "ConsumerGroupDescribe",
-        0,
-        1,
-        Some(0),
-        CONSUMER_GROUP_DESCRIBE,
-    ),
-    Request::new(
-        71,
-        "GetTelemetrySubscriptions",
-        0,
-        0,
-        Some(0),
-        GET_TELEMETRY_SUBSCRIPTIONS,
-    ),
+    Request::new(68, "ConsumerGroupHeartbeat", 0, 1, Some(0), CONSUMER_GROUP_HEARTBEAT),
+    Request::new(69, "ConsumerGroupDescribe", 0, 1, Some(0), CONSUMER_GROUP_DESCRIBE),
+    Request::new(71, "GetTelemetrySubscriptions", 0, 0, Some(0), GET_TELEMETRY_SUBSCRIPTIONS),
     Request::new(72, "PushTelemetry", 0, 0, Some(0), PUSH_TELEMETRY),
     Request::new(74, "ListConfigResources", 0, 1, Some(0), LIST_CONFIG_RESOURCES),
-    Request::new(
-        75,
-        "DescribeTopicPartitions",
-        0,
-        0,
-        Some(0),
-        DESCRIBE_TOPIC_PARTITIONS,
-    ),
+    Request::new(75, "DescribeTopicPartitions", 0, 0, Some(0), DESCRIBE_TOPIC_PARTITIONS),
     Request::new(76, "ShareGroupHeartbeat", 1, 1, Some(1), SHARE_GROUP_HEARTBEAT),
     Request::new(77, "ShareGroupDescribe", 1, 1, Some(1), SHARE_GROUP_DESCRIBE),
     Request::new(78, "ShareFetch", 1, 1, Some(1), SHARE_FETCH),
     Request::new(79, "ShareAcknowledge", 1, 1, Some(1), SHARE_ACKNOWLEDGE),
     Request::new(80, "AddRaftVoter", 0, 0, Some(0), ADD_RAFT_VOTER),
     Request::new(81, "RemoveRaftVoter", 0, 0, Some(0), REMOVE_RAFT_VOTER),
-    Request::new(
-        83,
-        "InitializeShareGroupState",
-        0,
-        0,
-        Some(0),
-        INITIALIZE_SHARE_GROUP_STATE,
-    ),
+    Request::new(83, "InitializeShareGroupState", 0, 0, Some(0), INITIALIZE_SHARE_GROUP_STATE),
     Request::new(84, "ReadShareGroupState", 0, 0, Some(0), READ_SHARE_GROUP_STATE),
     Request::new(85, "WriteShareGroupState", 0, 0, Some(0), WRITE_SHARE_GROUP_STATE),
-    Request::new(
-        86,
-        "DeleteShareGroupState",
-        0,
-        0,
-        Some(0),
-        DELETE_SHARE_GROUP_STATE,
-    ),
-    Request::new(
-        87,
-        "ReadShareGroupStateSummary",
-        0,
-        0,
-        Some(0),
-        READ_SHARE_GROUP_STATE_SUMMARY,
-    ),
-    Request::new(
-        88,
-        "StreamsGroupHeartbeat",
-        0,
-        0,
-        Some(0),
-        STREAMS_GROUP_HEARTBEAT,
-    ),
+    Request::new(86, "DeleteShareGroupState", 0, 0, Some(0), DELETE_SHARE_GROUP_STATE),
+    Request::new(87, "ReadShareGroupStateSummary", 0, 0, Some(0), READ_SHARE_GROUP_STATE_SUMMARY),
+    Request::new(88, "StreamsGroupHeartbeat", 0, 0, Some(0), STREAMS_GROUP_HEARTBEAT),
     Request::new(89, "StreamsGroupDescribe", 0, 0, Some(0), STREAMS_GROUP_DESCRIBE),
-    Request::new(
-        90,
-        "DescribeShareGroupOffsets",
-        0,
-        0,
-        Some(0),
-        DESCRIBE_SHARE_GROUP_OFFSETS,
-    ),
-    Request::new(
-        91,
-        "AlterShareGroupOffsets",
-        0,
-        0,
-        Some(0),
-        ALTER_SHARE_GROUP_OFFSETS,
-    ),
-    Request::new(
-        92,
-        "DeleteShareGroupOffsets",
-        0,
-        0,
-        Some(0),
-        DELETE_SHARE_GROUP_OFFSETS,
-    ),
+    Request::new(90, "DescribeShareGroupOffsets", 0, 0, Some(0), DESCRIBE_SHARE_GROUP_OFFSETS),
+    Request::new(91, "AlterShareGroupOffsets", 0, 0, Some(0), ALTER_SHARE_GROUP_OFFSETS),
+    Request::new(92, "DeleteShareGroupOffsets", 0, 0, Some(0), DELETE_SHARE_GROUP_OFFSETS),
 ];

@@ -80,18 +80,9 @@ impl Catalog {
         let path = data_dir.join(FILE);
         let content = read_if_present(&path)?.unwrap_or_default();
         let (records, valid) = decode(&path, &content)?;
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
+        let file = OpenOptions::new().append(true).create(true).open(&path).map_err(Error::io("open", &path))?;
         file.set_len(valid).map_err(Error::io("truncate", &path))?;
-        let mut catalog = Self {
-            path,
-            file,
-            len: valid,
-            fresh_len: 0,
-        };
+        let mut catalog = Self { path, file, len: valid, fresh_len: 0 };
         if valid == 0 {
             catalog.append(&CatalogRecord::Format(FORMAT))?;
         }
@@ -104,9 +95,7 @@ impl Catalog {
         put_frame(&mut frame, record);
         if let Err(error) = self.file.write_all(&frame) {
             // Half a frame would hide all that is appended behind it.
-            self.file
-                .set_len(self.len)
-                .map_err(Error::io("truncate", &self.path))?;
+            self.file.set_len(self.len).map_err(Error::io("truncate", &self.path))?;
             return Err(Error::io("append to", &self.path)(error));
         }
         self.len += frame.len() as u64;
@@ -126,10 +115,7 @@ impl Catalog {
             put_frame(&mut content, record);
         }
         write_atomically(&self.path, &content)?;
-        self.file = OpenOptions::new()
-            .append(true)
-            .open(&self.path)
-            .map_err(Error::io("open", &self.path))?;
+        self.file = OpenOptions::new().append(true).open(&self.path).map_err(Error::io("open", &self.path))?;
         self.len = content.len() as u64;
         self.fresh_len = self.len;
         Ok(())
@@ -148,11 +134,7 @@ fn decode(path: &Path, content: &[u8]) -> Result<(Vec<CatalogRecord>, u64), Erro
     let mut records = Vec::new();
     let mut at = 0;
     while let Some(frame) = next_frame(&content[at..]) {
-        let corrupt = |reason: String| Error::Corrupt {
-            path: path.to_owned(),
-            at: at as u64,
-            reason,
-        };
+        let corrupt = |reason: String| Error::Corrupt { path: path.to_owned(), at: at as u64, reason };
         let Some(json) = frame.content else {
             if at + frame.len >= content.len() {
                 break;
@@ -162,11 +144,7 @@ fn decode(path: &Path, content: &[u8]) -> Result<(Vec<CatalogRecord>, u64), Erro
         let record = serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))?;
         match record {
             CatalogRecord::Format(found) if found > FORMAT => {
-                return Err(Error::NewerFormat {
-                    path: path.to_owned(),
-                    found,
-                    known: FORMAT,
-                });
+                return Err(Error::NewerFormat { path: path.to_owned(), found, known: FORMAT });
             }
             CatalogRecord::Format(_) => {}
             record => records.push(record),
@@ -188,10 +166,7 @@ fn next_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let (crc, rest) = rest.split_first_chunk::<4>()?;
     let content = rest.get(..u32::from_be_bytes(*len) as usize)?;
     let good = crc32c::crc32c(content) == u32::from_be_bytes(*crc);
-    Some(Frame {
-        len: FRAME_HEADER_LEN + content.len(),
-        content: good.then_some(content),
-    })
+    Some(Frame { len: FRAME_HEADER_LEN + content.len(), content: good.then_some(content) })
 }
 
 #[cfg(test)]
@@ -241,10 +216,7 @@ mod tests {
         let mut newer = Vec::new();
         put_frame(&mut newer, &CatalogRecord::Format(FORMAT + 1));
         std::fs::write(&path, newer).unwrap();
-        assert!(matches!(
-            Catalog::open(dir.path()),
-            Err(Error::NewerFormat { .. })
-        ));
+        assert!(matches!(Catalog::open(dir.path()), Err(Error::NewerFormat { .. })));
     }
 
     proptest! {

@@ -32,10 +32,7 @@ impl LogStartOffsets {
 
     /// Where the log begins, or 0.
     pub(crate) fn of(&self, topic: &str, partition: i32) -> i64 {
-        self.offsets
-            .get(&(topic.to_owned(), partition))
-            .copied()
-            .unwrap_or(0)
+        self.offsets.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
     }
 
     pub(crate) fn set(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
@@ -47,11 +44,7 @@ impl LogStartOffsets {
     pub(crate) fn remove(&mut self, topic: &str) -> Result<(), Error> {
         let before = self.offsets.len();
         self.offsets.retain(|(known, _), _| known != topic);
-        if self.offsets.len() < before {
-            self.write()
-        } else {
-            Ok(())
-        }
+        if self.offsets.len() < before { self.write() } else { Ok(()) }
     }
 
     fn write(&self) -> Result<(), Error> {
@@ -92,10 +85,7 @@ mod tests {
         file.set("a", 2, 20).unwrap();
         file.set("b", 0, 30).unwrap();
         let mut again = LogStartOffsets::open(dir.path()).unwrap();
-        assert_eq!(
-            (again.of("a", 1), again.of("b", 0), again.of("b", 1)),
-            (10, 30, 0)
-        );
+        assert_eq!((again.of("a", 1), again.of("b", 0), again.of("b", 1)), (10, 30, 0));
         again.remove("a").unwrap();
         let last = LogStartOffsets::open(dir.path()).unwrap();
         assert_eq!((last.of("a", 1), last.of("b", 0)), (0, 30));

@@ -63,13 +63,7 @@ impl DataDir {
         let previous_stop = previous_stop(&path, &mut lock)?;
         remove_deleted_logs(&path)?;
         let log_start_offsets = Mutex::new(LogStartOffsets::open(&path)?);
-        let data_dir = Self {
-            path,
-            lock,
-            cluster_id,
-            previous_stop,
-            log_start_offsets,
-        };
+        let data_dir = Self { path, lock, cluster_id, previous_stop, log_start_offsets };
         data_dir.note("running")?;
         remove_if_present(&data_dir.path.join(CLEAN_SHUTDOWN))?;
         Ok(data_dir)
@@ -109,20 +103,14 @@ impl DataDir {
 
     fn log_start_offsets(&self) -> MutexGuard<'_, LogStartOffsets> {
         // Whoever panicked while holding it left a map and a file that both are whole.
-        self.log_start_offsets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.log_start_offsets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How much its file system holds.
     pub fn space(&self) -> Result<Space, Error> {
-        let stat = rustix::fs::statvfs(&self.path)
-            .map_err(|error| Error::io("examine", &self.path)(error.into()))?;
+        let stat = rustix::fs::statvfs(&self.path).map_err(|error| Error::io("examine", &self.path)(error.into()))?;
         let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(stat.f_frsize)).unwrap_or(i64::MAX);
-        Ok(Space {
-            total_bytes: bytes(stat.f_blocks),
-            usable_bytes: bytes(stat.f_bavail),
-        })
+        Ok(Space { total_bytes: bytes(stat.f_blocks), usable_bytes: bytes(stat.f_bavail) })
     }
 
     /// Hands everything that was written here to the disk. This waits for the disk.
@@ -167,10 +155,7 @@ fn take_lock(dir: &Path) -> Result<File, Error> {
                 Some(pid) => format!("process {pid}"),
                 None => "another process".to_owned(),
             };
-            Err(Error::InUse {
-                path: dir.to_owned(),
-                holder,
-            })
+            Err(Error::InUse { path: dir.to_owned(), holder })
         }
         Err(error) => Err(Error::io("lock", &path)(error.into())),
     }
@@ -194,9 +179,7 @@ fn previous_stop(dir: &Path, lock: &mut File) -> Result<PreviousStop, Error> {
 
 /// Tells one run of the machine's kernel from the next; empty where the system does not say.
 fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|id| id.trim().to_owned())
-        .unwrap_or_default()
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 fn cluster_id(path: &Path, node_id: i32) -> Result<String, Error> {
@@ -209,23 +192,15 @@ fn cluster_id(path: &Path, node_id: i32) -> Result<String, Error> {
         write_atomically(path, content.as_bytes())?;
         return Ok(cluster_id);
     };
-    let corrupt = |reason: &str| Error::Corrupt {
-        path: path.to_owned(),
-        at: 0,
-        reason: reason.to_owned(),
-    };
+    let corrupt = |reason: &str| Error::Corrupt { path: path.to_owned(), at: 0, reason: reason.to_owned() };
     let content = String::from_utf8(content).map_err(|_| corrupt("not text"))?;
     let version = property(&content, "version").and_then(|text| text.parse().ok());
     match version {
         None => Err(corrupt("no version")),
-        Some(found) if found > META_VERSION => Err(Error::NewerFormat {
-            path: path.to_owned(),
-            found,
-            known: META_VERSION,
-        }),
-        Some(_) => property(&content, "cluster.id")
-            .map(str::to_owned)
-            .ok_or_else(|| corrupt("no cluster.id")),
+        Some(found) if found > META_VERSION => {
+            Err(Error::NewerFormat { path: path.to_owned(), found, known: META_VERSION })
+        }
+        Some(_) => property(&content, "cluster.id").map(str::to_owned).ok_or_else(|| corrupt("no cluster.id")),
     }
 }
 
@@ -233,9 +208,7 @@ fn cluster_id(path: &Path, node_id: i32) -> Result<String, Error> {
 fn remove_deleted_logs(dir: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
         let path = entry.map_err(Error::io("list", dir))?.path();
-        let deleted = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().ends_with(DELETED_DIR_SUFFIX));
+        let deleted = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(DELETED_DIR_SUFFIX));
         if deleted && path.is_dir() {
             fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
         }
@@ -251,10 +224,7 @@ fn read_all(file: &mut File) -> std::io::Result<String> {
 }
 
 fn property<'a>(content: &'a str, name: &str) -> Option<&'a str> {
-    content
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-        .map(str::trim)
+    content.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::trim)
 }
 
 #[cfg(test)]
@@ -266,10 +236,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = DataDir::open(dir.path(), 1).unwrap();
         let error = DataDir::open(dir.path(), 1).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("process {}", std::process::id())), "{error}");
         drop(first);
         DataDir::open(dir.path(), 1).unwrap();
     }
@@ -287,10 +254,7 @@ mod tests {
         assert_eq!(second.cluster_id(), id);
         second.mark_clean(false).unwrap();
         drop(second);
-        assert_eq!(
-            DataDir::open(dir.path(), 1).unwrap().previous_stop(),
-            PreviousStop::Clean
-        );
+        assert_eq!(DataDir::open(dir.path(), 1).unwrap().previous_stop(), PreviousStop::Clean);
 
         // Another boot: only a mark that was made after a sync still holds.
         for (state, clean, expected) in [
@@ -298,22 +262,14 @@ mod tests {
             ("stopped", true, PreviousStop::MachineStopped),
             ("running", false, PreviousStop::MachineStopped),
         ] {
-            fs::write(
-                dir.path().join(LOCK),
-                format!("pid=1\nboot=other\nstate={state}\n"),
-            )
-            .unwrap();
+            fs::write(dir.path().join(LOCK), format!("pid=1\nboot=other\nstate={state}\n")).unwrap();
             let mark = dir.path().join(CLEAN_SHUTDOWN);
             if clean {
                 fs::write(mark, "{}").unwrap();
             } else {
                 remove_if_present(&mark).unwrap();
             }
-            assert_eq!(
-                DataDir::open(dir.path(), 1).unwrap().previous_stop(),
-                expected,
-                "{state}"
-            );
+            assert_eq!(DataDir::open(dir.path(), 1).unwrap().previous_stop(), expected, "{state}");
         }
     }
 
@@ -322,17 +278,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(META), "version=2\ncluster.id=x\n").unwrap();
         let error = DataDir::open(dir.path(), 1).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                Error::NewerFormat {
-                    found: 2,
-                    known: 1,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, Error::NewerFormat { found: 2, known: 1, .. }), "{error}");
     }
 
     #[test]

@@ -25,12 +25,7 @@ impl<const N: usize> EntryWriter<N> {
     pub(crate) fn open(path: PathBuf, max_bytes: usize, valid: usize) -> Result<Self, Error> {
         let capacity = (max_bytes - max_bytes % N).max(N);
         let reader = EntryReader(Arc::new(OnceLock::new()));
-        let mut writer = Self {
-            path,
-            capacity,
-            file: None,
-            reader,
-        };
+        let mut writer = Self { path, capacity, file: None, reader };
         if valid > 0 {
             writer.create(valid)?;
         } else if writer.path.exists() {
@@ -40,8 +35,8 @@ impl<const N: usize> EntryWriter<N> {
     }
 
     fn create(&mut self, valid: usize) -> Result<&mut MappedAppender, Error> {
-        let file = MappedAppender::open(self.path.clone(), self.capacity, valid * N)
-            .map_err(Error::io("open", &self.path))?;
+        let file =
+            MappedAppender::open(self.path.clone(), self.capacity, valid * N).map_err(Error::io("open", &self.path))?;
         // A reader is set once: the file is created once.
         let _ = self.reader.0.set(file.reader());
         Ok(self.file.insert(file))
@@ -49,9 +44,7 @@ impl<const N: usize> EntryWriter<N> {
 
     /// Whether another entry fits.
     pub(crate) fn is_full(&self) -> bool {
-        self.file
-            .as_ref()
-            .is_some_and(|file| file.len() + N > self.capacity)
+        self.file.as_ref().is_some_and(|file| file.len() + N > self.capacity)
     }
 
     pub(crate) fn append(&mut self, entry: [u8; N]) -> Result<(), Error> {
@@ -59,8 +52,7 @@ impl<const N: usize> EntryWriter<N> {
             Some(file) => file,
             None => self.create(0)?,
         };
-        file.append(&[&entry])
-            .map_err(Error::io("append to", &self.path))?;
+        file.append(&[&entry]).map_err(Error::io("append to", &self.path))?;
         Ok(())
     }
 
@@ -91,8 +83,6 @@ impl<const N: usize> EntryReader<N> {
     }
 
     pub(crate) fn entries(&self) -> &[[u8; N]] {
-        self.0
-            .get()
-            .map_or(&[], |reader| reader.bytes().as_chunks::<N>().0)
+        self.0.get().map_or(&[], |reader| reader.bytes().as_chunks::<N>().0)
     }
 }

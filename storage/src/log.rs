@@ -123,31 +123,17 @@ impl PartitionLog {
                 deleted: false,
             });
         }
-        let trust = if machine_stopped {
-            Trust::Nothing
-        } else {
-            Trust::Indexes
-        };
+        let trust = if machine_stopped { Trust::Nothing } else { Trust::Indexes };
         let (mut segments, active, next_offset) = open_segments(&dir, config, trust, log_start_offset)?;
         if let Some(active) = &active {
             segments.push(Arc::clone(active.shared()));
         }
-        let first = segments
-            .first()
-            .map_or(next_offset, |segment| segment.base_offset());
+        let first = segments.first().map_or(next_offset, |segment| segment.base_offset());
         let log_start_offset = log_start_offset.max(first).min(next_offset);
         let view = Arc::new(LogView::new(segments, log_start_offset, next_offset));
-        let (snapshot_offset, producers) = producer_snapshot::read_newest(&dir, next_offset)?
-            .unwrap_or((first, ProducerStateManager::default()));
-        let mut log = Self {
-            id,
-            dir,
-            view,
-            active,
-            producers,
-            snapshot_offset,
-            deleted: false,
-        };
+        let (snapshot_offset, producers) =
+            producer_snapshot::read_newest(&dir, next_offset)?.unwrap_or((first, ProducerStateManager::default()));
+        let mut log = Self { id, dir, view, active, producers, snapshot_offset, deleted: false };
         log.replay_producers()?;
         log.publish_end(next_offset);
         Ok(log)
@@ -172,40 +158,21 @@ impl PartitionLog {
             return Err(AppendError::Deleted);
         }
         if batch.header.size() > config.segment_bytes {
-            return Err(AppendError::LargerThanSegment {
-                size: batch.header.size(),
-                max: config.segment_bytes,
-            });
+            return Err(AppendError::LargerThanSegment { size: batch.header.size(), max: config.segment_bytes });
         }
         let control = control_record(batch);
         if let Some(ControlRecord::EndTransaction(marker)) = control {
             self.producers.check_marker(&batch.header, marker)?;
         }
-        if let Admission::Duplicate {
-            base_offset,
-            last_offset,
-        } = self.producers.check(&batch.header, origin)?
-        {
-            return Ok(Appended {
-                base_offset,
-                last_offset,
-                duplicate: true,
-            });
+        if let Admission::Duplicate { base_offset, last_offset } = self.producers.check(&batch.header, origin)? {
+            return Ok(Appended { base_offset, last_offset, duplicate: true });
         }
-        let header = BatchHeader {
-            base_offset: self.view.next_offset(),
-            partition_leader_epoch: LEADER_EPOCH,
-            ..batch.header
-        };
-        self.segment_for(&header, config)?
-            .append(&header, &batch.payload, config)?;
+        let header =
+            BatchHeader { base_offset: self.view.next_offset(), partition_leader_epoch: LEADER_EPOCH, ..batch.header };
+        self.segment_for(&header, config)?.append(&header, &batch.payload, config)?;
         self.producers.apply(&header, control);
         self.publish_end(header.next_offset());
-        Ok(Appended {
-            base_offset: header.base_offset,
-            last_offset: header.last_offset(),
-            duplicate: false,
-        })
+        Ok(Appended { base_offset: header.base_offset, last_offset: header.last_offset(), duplicate: false })
     }
 
     /// Moves the log's start to `offset`, which must not lie beyond its end, and removes the segments that lie
@@ -216,10 +183,7 @@ impl PartitionLog {
         }
         self.view.publish_start(offset.min(self.view.next_offset()));
         let segments = self.view.segments();
-        let kept = segments
-            .windows(2)
-            .take_while(|pair| pair[1].base_offset() <= offset)
-            .count();
+        let kept = segments.windows(2).take_while(|pair| pair[1].base_offset() <= offset).count();
         if kept > 0 {
             self.view.publish_segments(segments[kept..].to_vec());
             for segment in &segments[..kept] {
@@ -231,10 +195,7 @@ impl PartitionLog {
 
     /// What is known of each producer that has written here, by producer id.
     pub fn producers(&self) -> Vec<(i64, ProducerStateEntry)> {
-        self.producers
-            .entries()
-            .map(|(id, entry)| (id, entry.clone()))
-            .collect()
+        self.producers.entries().map(|(id, entry)| (id, entry.clone())).collect()
     }
 
     /// Forgets producers that have not written since `before`, in milliseconds since 1970.
@@ -262,11 +223,7 @@ impl PartitionLog {
         if !self.dir.exists() {
             return Ok(None);
         }
-        let name = format!(
-            "{}.{}{DELETED_DIR_SUFFIX}",
-            self.id.dir_name(),
-            Uuid::new_v4().simple()
-        );
+        let name = format!("{}.{}{DELETED_DIR_SUFFIX}", self.id.dir_name(), Uuid::new_v4().simple());
         let renamed = self.dir.with_file_name(name);
         fs::rename(&self.dir, &renamed).map_err(Error::io("rename", &self.dir))?;
         Ok(Some(renamed))
@@ -274,11 +231,7 @@ impl PartitionLog {
 
     /// The segment to append this batch to.
     fn segment_for(&mut self, header: &BatchHeader, config: &LogConfig) -> Result<&mut ActiveSegment, Error> {
-        if self
-            .active
-            .as_ref()
-            .is_some_and(|active| active.must_roll_for(header, config))
-        {
+        if self.active.as_ref().is_some_and(|active| active.must_roll_for(header, config)) {
             self.roll()?;
         }
         match self.active {
@@ -304,12 +257,7 @@ impl PartitionLog {
             fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
             write_partition_metadata(&self.dir, self.id.topic_id)?;
         }
-        let active = ActiveSegment::open(
-            &self.dir,
-            base_offset,
-            config,
-            &RecoveredSegment::empty(base_offset),
-        )?;
+        let active = ActiveSegment::open(&self.dir, base_offset, config, &RecoveredSegment::empty(base_offset))?;
         let mut segments = self.view.segments().to_vec();
         segments.push(Arc::clone(active.shared()));
         self.view.publish_segments(segments);
@@ -399,10 +347,7 @@ fn cut_at(
         dir = %dir.display(), next_offset = recovered.next_offset,
         "a segment is damaged; the log ends before the damage and later segments are removed"
     );
-    for later in offsets_of(dir, LOG)?
-        .into_iter()
-        .filter(|offset| *offset > base_offset)
-    {
+    for later in offsets_of(dir, LOG)?.into_iter().filter(|offset| *offset > base_offset) {
         Segment::sealed(Arc::clone(dir), later).remove()?;
     }
     let active = ActiveSegment::open(dir, base_offset, config, recovered)?;
@@ -432,11 +377,7 @@ pub(crate) fn kafka_uuid(id: Uuid) -> String {
     let bits = id.as_u128();
     for digit in 0..22 {
         // 22 digits of six bits hold 132; the last four are padding.
-        let shifted = if digit < 21 {
-            bits >> (122 - 6 * digit)
-        } else {
-            bits << 4
-        };
+        let shifted = if digit < 21 { bits >> (122 - 6 * digit) } else { bits << 4 };
         out.push(char::from(ALPHABET[(shifted & 63) as usize]));
     }
     out

@@ -52,9 +52,7 @@ pub(crate) struct MappedReader(Arc<Mapping>);
 
 impl std::fmt::Debug for MappedReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MappedReader")
-            .field("published", &self.len())
-            .finish()
+        f.debug_struct("MappedReader").field("published", &self.len()).finish()
     }
 }
 
@@ -63,10 +61,7 @@ impl MappedReader {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        Ok(Self(Arc::new(Mapping {
-            map: map(&file, len)?,
-            published: AtomicUsize::new(len),
-        })))
+        Ok(Self(Arc::new(Mapping { map: map(&file, len)?, published: AtomicUsize::new(len) })))
     }
 
     /// The published bytes.
@@ -85,15 +80,8 @@ impl MappedReader {
     ///
     /// If `range` goes beyond what is published.
     pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
-        assert!(
-            range.start <= range.end && range.end <= self.len(),
-            "slice {range:?} beyond {}",
-            self.len()
-        );
-        Bytes::from_owner(View {
-            mapping: Arc::clone(&self.0),
-            range,
-        })
+        assert!(range.start <= range.end && range.end <= self.len(), "slice {range:?} beyond {}", self.len());
+        Bytes::from_owner(View { mapping: Arc::clone(&self.0), range })
     }
 }
 
@@ -129,23 +117,11 @@ impl std::fmt::Debug for MappedAppender {
 impl MappedAppender {
     /// Opens or creates the file, cuts it to `valid` bytes, and maps `capacity` bytes from its start.
     pub(crate) fn open(path: PathBuf, capacity: usize, valid: usize) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         file.set_len(valid as u64)?;
         let map = map(&file, capacity.max(valid))?;
-        let mapping = Arc::new(Mapping {
-            map,
-            published: AtomicUsize::new(valid),
-        });
-        Ok(Self {
-            mapping,
-            path,
-            reserved: valid,
-        })
+        let mapping = Arc::new(Mapping { map, published: AtomicUsize::new(valid) });
+        Ok(Self { mapping, path, reserved: valid })
     }
 
     /// A reader of what has been and will be published.
@@ -170,16 +146,10 @@ impl MappedAppender {
             return Ok(());
         }
         if needed > self.capacity() {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
-                "beyond the file's capacity",
-            ));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "beyond the file's capacity"));
         }
         let step = self.reserved.clamp(GROWTH.start, GROWTH.end);
-        let generous = (self.reserved + step)
-            .max(needed)
-            .next_multiple_of(PAGE)
-            .min(self.capacity());
+        let generous = (self.reserved + step).max(needed).next_multiple_of(PAGE).min(self.capacity());
         let file = OpenOptions::new().write(true).open(&self.path)?;
         let reserved = match grow(&file, self.reserved, generous) {
             Ok(()) => generous,
@@ -220,10 +190,7 @@ impl MappedAppender {
     /// Gives back the room behind the published bytes: the file then holds those and no more.
     pub(crate) fn trim(&mut self) -> io::Result<()> {
         if self.reserved > self.len() {
-            OpenOptions::new()
-                .write(true)
-                .open(&self.path)?
-                .set_len(self.len() as u64)?;
+            OpenOptions::new().write(true).open(&self.path)?.set_len(self.len() as u64)?;
             self.reserved = self.len();
         }
         Ok(())

@@ -18,10 +18,7 @@ pub(crate) struct OffsetPosition {
 impl OffsetPosition {
     pub(crate) fn decode(entry: &[u8; ENTRY_LEN]) -> Self {
         let [a, b, c, d, e, f, g, h] = *entry;
-        Self {
-            relative_offset: u32::from_be_bytes([a, b, c, d]),
-            position: u32::from_be_bytes([e, f, g, h]),
-        }
+        Self { relative_offset: u32::from_be_bytes([a, b, c, d]), position: u32::from_be_bytes([e, f, g, h]) }
     }
 
     pub(crate) fn encode(self) -> [u8; ENTRY_LEN] {
@@ -34,13 +31,7 @@ pub(crate) type OffsetIndex = EntryReader<ENTRY_LEN>;
 
 impl OffsetIndexWriter {
     pub(crate) fn append_position(&mut self, relative_offset: u32, position: u32) -> Result<(), Error> {
-        self.append(
-            OffsetPosition {
-                relative_offset,
-                position,
-            }
-            .encode(),
-        )
+        self.append(OffsetPosition { relative_offset, position }.encode())
     }
 }
 
@@ -60,8 +51,6 @@ impl OffsetIndex {
     fn last_where(&self, holds: impl Fn(OffsetPosition) -> bool) -> u32 {
         let entries = self.entries();
         let after = entries.partition_point(|entry| holds(OffsetPosition::decode(entry)));
-        after
-            .checked_sub(1)
-            .map_or(0, |index| OffsetPosition::decode(&entries[index]).position)
+        after.checked_sub(1).map_or(0, |index| OffsetPosition::decode(&entries[index]).position)
     }
 }

@@ -23,30 +23,12 @@ pub(crate) fn write(dir: &Path, offset: i64, producers: &ProducerStateManager) -
     let mut body = Vec::new();
     let mut count = 0i32;
     for (producer_id, entry) in producers.entries() {
-        let none = [BatchMetadata {
-            last_sequence: -1,
-            last_offset: -1,
-            offset_delta: 0,
-            timestamp: -1,
-        }];
-        let batches = if entry.batches().is_empty() {
-            &none[..]
-        } else {
-            entry.batches()
-        };
+        let none = [BatchMetadata { last_sequence: -1, last_offset: -1, offset_delta: 0, timestamp: -1 }];
+        let batches = if entry.batches().is_empty() { &none[..] } else { entry.batches() };
         for (index, batch) in batches.iter().enumerate() {
             let is_last = index + 1 == batches.len();
-            let timestamp = if is_last {
-                entry.last_timestamp()
-            } else {
-                batch.timestamp
-            };
-            put_entry(
-                &mut body,
-                producer_id,
-                entry,
-                &BatchMetadata { timestamp, ..*batch },
-            );
+            let timestamp = if is_last { entry.last_timestamp() } else { batch.timestamp };
+            put_entry(&mut body, producer_id, entry, &BatchMetadata { timestamp, ..*batch });
             count += 1;
         }
     }
@@ -67,10 +49,7 @@ pub(crate) fn write(dir: &Path, offset: i64, producers: &ProducerStateManager) -
 
 /// Reads the newest good snapshot at or below `next_offset`, and its offset. One that is damaged, or ahead of the
 /// log, is removed.
-pub(crate) fn read_newest(
-    dir: &Path,
-    next_offset: i64,
-) -> Result<Option<(i64, ProducerStateManager)>, Error> {
+pub(crate) fn read_newest(dir: &Path, next_offset: i64) -> Result<Option<(i64, ProducerStateManager)>, Error> {
     for offset in offsets_of(dir, PRODUCER_SNAPSHOT)?.into_iter().rev() {
         let path = segment_file(dir, offset, PRODUCER_SNAPSHOT);
         if offset <= next_offset {

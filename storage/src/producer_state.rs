@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use brooklet_protocol::records::{
-    BatchHeader, ControlRecord, EndTransactionMarker, NO_PRODUCER_EPOCH, NO_SEQUENCE,
-};
+use brooklet_protocol::records::{BatchHeader, ControlRecord, EndTransactionMarker, NO_PRODUCER_EPOCH, NO_SEQUENCE};
 
 use crate::log::AppendOrigin;
 
@@ -117,9 +115,7 @@ impl ProducerStateEntry {
 
     /// Sequence of the last record written, or -1.
     pub fn last_sequence(&self) -> i32 {
-        self.batches()
-            .last()
-            .map_or(NO_SEQUENCE, |batch| batch.last_sequence)
+        self.batches().last().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
     }
 
     /// When it last wrote, in milliseconds since 1970.
@@ -167,11 +163,7 @@ pub(crate) struct ProducerStateManager {
 
 impl ProducerStateManager {
     /// Whether the batch may be appended. Its base offset need not be set.
-    pub(crate) fn check(
-        &self,
-        header: &BatchHeader,
-        origin: AppendOrigin,
-    ) -> Result<Admission, ProducerError> {
+    pub(crate) fn check(&self, header: &BatchHeader, origin: AppendOrigin) -> Result<Admission, ProducerError> {
         if !header.has_producer_id() || header.attributes.is_control() {
             return Ok(Admission::Append);
         }
@@ -180,29 +172,20 @@ impl ProducerStateManager {
             return Ok(Admission::Append);
         };
         if let Some(batch) = entry.duplicate_of(header) {
-            return Ok(Admission::Duplicate {
-                base_offset: batch.base_offset(),
-                last_offset: batch.last_offset,
-            });
+            return Ok(Admission::Duplicate { base_offset: batch.base_offset(), last_offset: batch.last_offset });
         }
         check_epoch(header.producer_id, header.producer_epoch, entry)?;
         if origin == AppendOrigin::Client {
             check_sequence(header, entry)?;
         }
         if entry.current_txn_first_offset.is_some() && !header.attributes.is_transactional() {
-            return Err(ProducerError::NotInTransaction {
-                producer_id: header.producer_id,
-            });
+            return Err(ProducerError::NotInTransaction { producer_id: header.producer_id });
         }
         Ok(Admission::Append)
     }
 
     /// Whether a coordinator may write this marker.
-    pub(crate) fn check_marker(
-        &self,
-        header: &BatchHeader,
-        marker: EndTransactionMarker,
-    ) -> Result<(), ProducerError> {
+    pub(crate) fn check_marker(&self, header: &BatchHeader, marker: EndTransactionMarker) -> Result<(), ProducerError> {
         let Some(entry) = self.producers.get(&header.producer_id) else {
             return Ok(());
         };
@@ -270,18 +253,13 @@ impl ProducerStateManager {
     /// Forgets producers that have not written since `before` and have no open transaction
     /// (`producer.id.expiration.ms`).
     pub(crate) fn expire(&mut self, before: i64) {
-        self.producers
-            .retain(|_, entry| entry.current_txn_first_offset.is_some() || entry.last_timestamp >= before);
+        self.producers.retain(|_, entry| entry.current_txn_first_offset.is_some() || entry.last_timestamp >= before);
     }
 }
 
 fn check_epoch(producer_id: i64, epoch: i16, entry: &ProducerStateEntry) -> Result<(), ProducerError> {
     if epoch < entry.epoch {
-        return Err(ProducerError::InvalidEpoch {
-            producer_id,
-            epoch,
-            current: entry.epoch,
-        });
+        return Err(ProducerError::InvalidEpoch { producer_id, epoch, current: entry.epoch });
     }
     Ok(())
 }
@@ -298,9 +276,5 @@ fn check_sequence(header: &BatchHeader, entry: &ProducerStateEntry) -> Result<()
     if header.base_sequence == expected || entry.epoch == NO_PRODUCER_EPOCH {
         return Ok(());
     }
-    Err(ProducerError::OutOfOrderSequence {
-        producer_id: header.producer_id,
-        sequence: header.base_sequence,
-        expected,
-    })
+    Err(ProducerError::OutOfOrderSequence { producer_id: header.producer_id, sequence: header.base_sequence, expected })
 }

@@ -77,9 +77,7 @@ pub(crate) fn recover(
         times = trusted_times(dir, base_offset, &offsets)?;
     }
     // The last entry's own batch is walked too: its header tells the offset that follows.
-    let start = offsets
-        .last()
-        .map_or(0, |entry: &OffsetPosition| entry.position as usize);
+    let start = offsets.last().map_or(0, |entry: &OffsetPosition| entry.position as usize);
     found.valid_bytes = start;
     found.max_timestamp = times.last().copied();
     let rewrite = trust == Trust::Nothing;
@@ -89,20 +87,11 @@ pub(crate) fn recover(
         match walk.next(found.next_offset).map_err(Error::io("read", &path))? {
             Step::Batch(header) => {
                 let relative_offset = relative(base_offset, header.last_offset());
-                if found
-                    .max_timestamp
-                    .is_none_or(|max| header.max_timestamp > max.timestamp)
-                {
-                    found.max_timestamp = Some(TimestampOffset {
-                        timestamp: header.max_timestamp,
-                        relative_offset,
-                    });
+                if found.max_timestamp.is_none_or(|max| header.max_timestamp > max.timestamp) {
+                    found.max_timestamp = Some(TimestampOffset { timestamp: header.max_timestamp, relative_offset });
                 }
                 if rewrite && found.bytes_since_index_entry > index_interval_bytes {
-                    offsets.push(OffsetPosition {
-                        relative_offset,
-                        position: found.valid_bytes as u32,
-                    });
+                    offsets.push(OffsetPosition { relative_offset, position: found.valid_bytes as u32 });
                     push_time(&mut times, found.max_timestamp);
                     found.bytes_since_index_entry = 0;
                 }
@@ -122,18 +111,8 @@ pub(crate) fn recover(
         return recover(dir, base_offset, Trust::Nothing, index_interval_bytes);
     }
     if rewrite {
-        write_index(
-            dir,
-            base_offset,
-            OFFSET_INDEX,
-            offsets.iter().map(|entry| entry.encode()),
-        )?;
-        write_index(
-            dir,
-            base_offset,
-            TIME_INDEX,
-            times.iter().map(|entry| entry.encode()),
-        )?;
+        write_index(dir, base_offset, OFFSET_INDEX, offsets.iter().map(|entry| entry.encode()))?;
+        write_index(dir, base_offset, TIME_INDEX, times.iter().map(|entry| entry.encode()))?;
     }
     found.offset_entries = offsets.len();
     found.time_entries = times.len();
@@ -144,9 +123,8 @@ fn push_time(times: &mut Vec<TimestampOffset>, max: Option<TimestampOffset>) {
     let Some(max) = max.filter(|max| max.timestamp >= 0) else {
         return;
     };
-    let newer = times
-        .last()
-        .is_none_or(|last| max.timestamp > last.timestamp && max.relative_offset > last.relative_offset);
+    let newer =
+        times.last().is_none_or(|last| max.timestamp > last.timestamp && max.relative_offset > last.relative_offset);
     if newer {
         times.push(max);
     }
@@ -186,19 +164,15 @@ fn trusted_offsets(dir: &Path, base_offset: i64, file_len: u64) -> Result<Vec<Of
 
 /// The leading entries that ascend and speak of offsets that the offset index covers, so that one which was written
 /// for a batch that was not finished is not among them.
-fn trusted_times(
-    dir: &Path,
-    base_offset: i64,
-    offsets: &[OffsetPosition],
-) -> Result<Vec<TimestampOffset>, Error> {
+fn trusted_times(dir: &Path, base_offset: i64, offsets: &[OffsetPosition]) -> Result<Vec<TimestampOffset>, Error> {
     let content = read_if_present(&segment_file(dir, base_offset, TIME_INDEX))?.unwrap_or_default();
     let covered = offsets.last().map_or(0, |entry| entry.relative_offset);
     let mut good: Vec<TimestampOffset> = Vec::new();
     for entry in content.as_chunks::<{ time_index::ENTRY_LEN }>().0 {
         let entry = TimestampOffset::decode(entry);
-        let ascends = good.last().is_none_or(|last| {
-            entry.timestamp > last.timestamp && entry.relative_offset > last.relative_offset
-        });
+        let ascends = good
+            .last()
+            .is_none_or(|last| entry.timestamp > last.timestamp && entry.relative_offset > last.relative_offset);
         if !ascends || entry.relative_offset > covered || (entry.timestamp, entry.relative_offset) == (0, 0) {
             break;
         }
@@ -228,10 +202,7 @@ struct Walk {
 impl Walk {
     fn new(mut file: File, start: u64) -> io::Result<Self> {
         file.seek(SeekFrom::Start(start))?;
-        Ok(Self {
-            reader: BufReader::with_capacity(64 * 1024, file),
-            buffer: vec![0; 64 * 1024],
-        })
+        Ok(Self { reader: BufReader::with_capacity(64 * 1024, file), buffer: vec![0; 64 * 1024] })
     }
 
     fn next(&mut self, expected_offset: i64) -> io::Result<Step> {
@@ -252,20 +223,12 @@ impl Walk {
             let step = left.min(self.buffer.len());
             let (chunk, _) = self.buffer.split_at_mut(step);
             if let Err(error) = self.reader.read_exact(chunk) {
-                return if error.kind() == io::ErrorKind::UnexpectedEof {
-                    Ok(Step::Torn)
-                } else {
-                    Err(error)
-                };
+                return if error.kind() == io::ErrorKind::UnexpectedEof { Ok(Step::Torn) } else { Err(error) };
             }
             crc = crc32c::crc32c_append(crc, chunk);
             left -= step;
         }
-        Ok(if crc == header.crc {
-            Step::Batch(header)
-        } else {
-            Step::Torn
-        })
+        Ok(if crc == header.crc { Step::Batch(header) } else { Step::Torn })
     }
 
     /// Reads a whole header; `false` if the file ends before one.

@@ -37,11 +37,7 @@ pub(crate) struct SegmentFiles {
 impl Segment {
     /// A segment that nobody appends to. Nothing is opened yet.
     pub(crate) fn sealed(dir: Arc<Path>, base_offset: i64) -> Self {
-        Self {
-            dir,
-            base_offset,
-            mapped: ArcSwapOption::empty(),
-        }
+        Self { dir, base_offset, mapped: ArcSwapOption::empty() }
     }
 
     pub(crate) fn base_offset(&self) -> i64 {
@@ -68,9 +64,7 @@ impl Segment {
     pub(crate) fn size(&self) -> u64 {
         match self.mapped.load().as_ref() {
             Some(files) => files.log.len() as u64,
-            None => {
-                std::fs::metadata(segment_file(&self.dir, self.base_offset, LOG)).map_or(0, |meta| meta.len())
-            }
+            None => std::fs::metadata(segment_file(&self.dir, self.base_offset, LOG)).map_or(0, |meta| meta.len()),
         }
     }
 
@@ -154,16 +148,8 @@ impl SegmentFiles {
     }
 
     /// The first batch from `from` on that holds a timestamp of at least `timestamp`.
-    pub(crate) fn batch_at_timestamp(
-        &self,
-        segment: &Segment,
-        timestamp: i64,
-        from: i64,
-    ) -> Option<RecordBatch> {
-        let known = self
-            .times
-            .last_before(timestamp)
-            .map_or(0, |entry| entry.relative_offset);
+    pub(crate) fn batch_at_timestamp(&self, segment: &Segment, timestamp: i64, from: i64) -> Option<RecordBatch> {
+        let known = self.times.last_before(timestamp).map_or(0, |entry| entry.relative_offset);
         let relative = known.max(segment.relative(from));
         let mut position = self.offsets.position_at_or_before(relative) as usize;
         loop {
@@ -176,10 +162,7 @@ impl SegmentFiles {
     }
 }
 
-const NO_TIMESTAMP_YET: TimestampOffset = TimestampOffset {
-    timestamp: NO_TIMESTAMP,
-    relative_offset: 0,
-};
+const NO_TIMESTAMP_YET: TimestampOffset = TimestampOffset { timestamp: NO_TIMESTAMP, relative_offset: 0 };
 
 /// The writer of the last segment.
 #[derive(Debug)]
@@ -211,17 +194,10 @@ impl ActiveSegment {
         let offsets = OffsetIndexWriter::open(index, max_bytes, recovered.offset_entries)?;
         let time_index = segment_file(dir, base_offset, TIME_INDEX);
         let times = TimeIndexWriter::open(time_index, max_bytes, recovered.time_entries)?;
-        let files = SegmentFiles {
-            log: log.reader(),
-            offsets: offsets.reader(),
-            times: times.reader(),
-        };
+        let files = SegmentFiles { log: log.reader(), offsets: offsets.reader(), times: times.reader() };
         let first_timestamp = files.header_at(0).map(|header| header.max_timestamp);
-        let shared = Arc::new(Segment {
-            dir: Arc::clone(dir),
-            base_offset,
-            mapped: ArcSwapOption::from_pointee(files),
-        });
+        let shared =
+            Arc::new(Segment { dir: Arc::clone(dir), base_offset, mapped: ArcSwapOption::from_pointee(files) });
         Ok(Self {
             shared,
             path,
@@ -241,9 +217,8 @@ impl ActiveSegment {
     /// Whether the log must begin another segment before it appends this batch.
     pub(crate) fn must_roll_for(&self, header: &BatchHeader, config: &LogConfig) -> bool {
         let size = self.log.len();
-        let aged = self
-            .first_timestamp
-            .is_some_and(|first| header.max_timestamp.saturating_sub(first) > config.segment_ms);
+        let aged =
+            self.first_timestamp.is_some_and(|first| header.max_timestamp.saturating_sub(first) > config.segment_ms);
         size > 0
             && (size + header.size() > config.segment_bytes.min(self.log.capacity())
                 || aged
@@ -253,24 +228,13 @@ impl ActiveSegment {
     }
 
     /// Appends a batch whose header is final. After an error nothing has been published.
-    pub(crate) fn append(
-        &mut self,
-        header: &BatchHeader,
-        payload: &[u8],
-        config: &LogConfig,
-    ) -> Result<(), Error> {
+    pub(crate) fn append(&mut self, header: &BatchHeader, payload: &[u8], config: &LogConfig) -> Result<(), Error> {
         let encoded: [u8; HEADER_LEN] = header.encode();
-        let position = self
-            .log
-            .append(&[&encoded, payload])
-            .map_err(Error::io("append to", &self.path))?;
+        let position = self.log.append(&[&encoded, payload]).map_err(Error::io("append to", &self.path))?;
         self.first_timestamp.get_or_insert(header.max_timestamp);
         let relative_offset = self.shared.relative(header.last_offset());
         if header.max_timestamp > self.max_timestamp.timestamp {
-            self.max_timestamp = TimestampOffset {
-                timestamp: header.max_timestamp,
-                relative_offset,
-            };
+            self.max_timestamp = TimestampOffset { timestamp: header.max_timestamp, relative_offset };
         }
         if self.bytes_since_index_entry > config.index_interval_bytes {
             self.index(relative_offset, position as u32);

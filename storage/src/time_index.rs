@@ -43,11 +43,7 @@ impl TimeIndexWriter {
             None => entry.timestamp >= 0,
             Some(last) => entry.timestamp > last.timestamp && entry.relative_offset > last.relative_offset,
         };
-        if newer && !self.is_full() {
-            self.append(entry.encode())
-        } else {
-            Ok(())
-        }
+        if newer && !self.is_full() { self.append(entry.encode()) } else { Ok(()) }
     }
 }
 
@@ -60,8 +56,6 @@ impl TimeIndex {
     pub(crate) fn last_before(&self, timestamp: i64) -> Option<TimestampOffset> {
         let entries = self.entries();
         let after = entries.partition_point(|entry| TimestampOffset::decode(entry).timestamp < timestamp);
-        after
-            .checked_sub(1)
-            .map(|index| TimestampOffset::decode(&entries[index]))
+        after.checked_sub(1).map(|index| TimestampOffset::decode(&entries[index]))
     }
 }

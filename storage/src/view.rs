@@ -69,13 +69,7 @@ impl LogView {
     /// Reads whole batches from the one that holds `offset` on, of those that begin before `upto`, at most
     /// `max_bytes` of them, all out of one segment. With `at_least_one`, the first batch is returned whatever its
     /// size (KIP-74). Nothing, where nothing lies between `offset` and `upto`.
-    pub fn read(
-        &self,
-        offset: i64,
-        upto: i64,
-        max_bytes: usize,
-        at_least_one: bool,
-    ) -> Result<LogSlice, ReadError> {
+    pub fn read(&self, offset: i64, upto: i64, max_bytes: usize, at_least_one: bool) -> Result<LogSlice, ReadError> {
         let end = self.next_offset();
         let start = self.log_start_offset();
         if offset < start || offset > end {
@@ -86,9 +80,7 @@ impl LogView {
             return Ok(LogSlice::default());
         }
         let segments = self.segments.load();
-        let from = segments
-            .partition_point(|segment| segment.base_offset() <= offset)
-            .saturating_sub(1);
+        let from = segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
         // Where compaction has emptied the end of a segment, the next one holds the batch.
         for segment in &segments[from.min(segments.len())..] {
             let files = segment.files()?;
@@ -102,9 +94,7 @@ impl LogView {
             if stop == position && at_least_one {
                 stop = position + header.size();
             }
-            return Ok(LogSlice {
-                records: files.slice(position..stop),
-            });
+            return Ok(LogSlice { records: files.slice(position..stop) });
         }
         Ok(LogSlice::default())
     }
@@ -135,10 +125,7 @@ impl LogView {
         for segment in self.segments.load().iter() {
             let found = segment.files()?.max_timestamp(segment);
             let offset = segment.base_offset() + i64::from(found.relative_offset);
-            if found.timestamp >= 0
-                && offset >= start
-                && max.as_ref().is_none_or(|max| found.timestamp > max.0)
-            {
+            if found.timestamp >= 0 && offset >= start && max.as_ref().is_none_or(|max| found.timestamp > max.0) {
                 max = Some((found.timestamp, offset, Arc::clone(segment)));
             }
         }
@@ -146,12 +133,8 @@ impl LogView {
             return Ok(None);
         };
         let files = segment.files()?;
-        let batch = files
-            .batch_at_or_after(&segment, offset)
-            .and_then(|(position, _)| files.batch_at(position));
-        Ok(batch.and_then(|batch| {
-            first_record_where(&batch, |at| at.timestamp >= timestamp && at.offset >= start)
-        }))
+        let batch = files.batch_at_or_after(&segment, offset).and_then(|(position, _)| files.batch_at(position));
+        Ok(batch.and_then(|batch| first_record_where(&batch, |at| at.timestamp >= timestamp && at.offset >= start)))
     }
 
     /// Begins anew at `segments`, as the writer's last segment changes.
@@ -162,8 +145,7 @@ impl LogView {
     /// Makes what the active segment has published readable.
     pub(crate) fn publish_end(&self, next_offset: i64, last_stable_offset: i64) {
         self.next_offset.store(next_offset, Ordering::Release);
-        self.last_stable_offset
-            .store(last_stable_offset, Ordering::Release);
+        self.last_stable_offset.store(last_stable_offset, Ordering::Release);
     }
 
     pub(crate) fn publish_start(&self, log_start_offset: i64) {
@@ -182,10 +164,7 @@ impl LogSlice {
     }
 }
 
-fn first_record_where(
-    batch: &RecordBatch,
-    wanted: impl Fn(TimestampAndOffset) -> bool,
-) -> Option<TimestampAndOffset> {
+fn first_record_where(batch: &RecordBatch, wanted: impl Fn(TimestampAndOffset) -> bool) -> Option<TimestampAndOffset> {
     let header = batch.header();
     let mut found = None;
     let scanned = batch.scan(|record| {
@@ -193,10 +172,7 @@ fn first_record_where(
             TimestampType::CreateTime => header.base_timestamp.wrapping_add(record.timestamp_delta),
             TimestampType::LogAppendTime => header.max_timestamp,
         };
-        let at = TimestampAndOffset {
-            timestamp,
-            offset: header.base_offset + i64::from(record.offset_delta),
-        };
+        let at = TimestampAndOffset { timestamp, offset: header.base_offset + i64::from(record.offset_delta) };
         if found.is_none() && wanted(at) {
             found = Some(at);
         }

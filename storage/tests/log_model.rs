@@ -12,33 +12,16 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 /// Small enough that a few dozen batches fill several segments, whose indexes have entries.
-const CONFIG: LogConfig = LogConfig {
-    segment_bytes: 4000,
-    segment_ms: 1000,
-    segment_index_bytes: 64,
-    index_interval_bytes: 200,
-};
+const CONFIG: LogConfig =
+    LogConfig { segment_bytes: 4000, segment_ms: 1000, segment_index_bytes: 64, index_interval_bytes: 200 };
 
 #[derive(Debug, Clone)]
 enum Op {
-    Append {
-        times: Vec<i64>,
-        value_len: usize,
-        codec: u8,
-        producer: Option<u8>,
-    },
-    Read {
-        at: prop::sample::Index,
-        max_bytes: usize,
-        at_least_one: bool,
-    },
-    FindTime {
-        timestamp: i64,
-    },
+    Append { times: Vec<i64>, value_len: usize, codec: u8, producer: Option<u8> },
+    Read { at: prop::sample::Index, max_bytes: usize, at_least_one: bool },
+    FindTime { timestamp: i64 },
     FindMaxTime,
-    AdvanceStart {
-        at: prop::sample::Index,
-    },
+    AdvanceStart { at: prop::sample::Index },
     Reopen(Stop),
 }
 
@@ -94,24 +77,12 @@ impl Model {
 }
 
 fn open(dir: &Path, start: i64, machine_stopped: bool) -> PartitionLog {
-    let id = LogId {
-        topic: "t".into(),
-        topic_id: Uuid::from_u128(1),
-        partition: 0,
-    };
+    let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
     PartitionLog::open(dir, id, &CONFIG, start, machine_stopped).unwrap()
 }
 
 fn append(log: &mut PartitionLog, model: &mut Model, op: &Op) {
-    let Op::Append {
-        times,
-        value_len,
-        codec,
-        producer,
-    } = op
-    else {
-        unreachable!()
-    };
+    let Op::Append { times, value_len, codec, producer } = op else { unreachable!() };
     let mut builder = BatchBuilder::new().compression(CompressionType::from_id(*codec).unwrap());
     if let Some(producer) = *producer {
         let sequence = &mut model.sequences[usize::from(producer)];
@@ -122,13 +93,7 @@ fn append(log: &mut PartitionLog, model: &mut Model, op: &Op) {
     for (offset, &timestamp) in (base..).zip(times) {
         let value: Vec<u8> = (0..*value_len).map(|at| (at as i64 ^ offset) as u8).collect();
         builder.push(timestamp, Some(b"key"), Some(&value), &[]);
-        model.records.push(ModelRecord {
-            offset,
-            timestamp,
-            value,
-            batch_base: base,
-            batch_len: 0,
-        });
+        model.records.push(ModelRecord { offset, timestamp, value, batch_base: base, batch_len: 0 });
     }
     let batch = ValidBatch::trusted(builder.finish().unwrap());
     for record in &mut model.records[base as usize..] {
@@ -200,10 +165,7 @@ fn check_max_time(log: &PartitionLog, model: &Model) {
     let found = log.view().max_timestamp().unwrap();
     let max = model.readable().map(|record| record.timestamp).max();
     let expected = model.readable().find(|record| Some(record.timestamp) == max);
-    assert_eq!(
-        found.map(|found| found.offset),
-        expected.map(|record| record.offset)
-    );
+    assert_eq!(found.map(|found| found.offset), expected.map(|record| record.offset));
 }
 
 fn run(ops: &[Op]) {
@@ -213,11 +175,7 @@ fn run(ops: &[Op]) {
     for op in ops {
         match op {
             Op::Append { .. } => append(&mut log, &mut model, op),
-            Op::Read {
-                at,
-                max_bytes,
-                at_least_one,
-            } => {
+            Op::Read { at, max_bytes, at_least_one } => {
                 let offset = at.index(model.records.len() + 2) as i64;
                 read(&log, &model, offset, *max_bytes, *at_least_one);
             }

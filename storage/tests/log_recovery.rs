@@ -14,35 +14,22 @@ use uuid::Uuid;
 const BATCHES: usize = 40;
 
 fn config() -> LogConfig {
-    LogConfig {
-        index_interval_bytes: 500,
-        ..LogConfig::default()
-    }
+    LogConfig { index_interval_bytes: 500, ..LogConfig::default() }
 }
 
 fn open(dir: &Path, machine_stopped: bool) -> PartitionLog {
-    let id = LogId {
-        topic: "t".into(),
-        topic_id: Uuid::from_u128(1),
-        partition: 0,
-    };
+    let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
     PartitionLog::open(dir, id, &config(), 0, machine_stopped).unwrap()
 }
 
 fn batch(sequence: i32) -> ValidBatch {
     let mut builder = BatchBuilder::new().producer(9, 0, sequence);
-    builder.push(
-        1000 + i64::from(sequence),
-        None,
-        Some(&[sequence as u8; 100]),
-        &[],
-    );
+    builder.push(1000 + i64::from(sequence), None, Some(&[sequence as u8; 100]), &[]);
     ValidBatch::trusted(builder.finish().unwrap())
 }
 
 fn append(log: &mut PartitionLog, sequence: i32) -> Result<i64, AppendError> {
-    log.append(&batch(sequence), AppendOrigin::Client, &config())
-        .map(|appended| appended.base_offset)
+    log.append(&batch(sequence), AppendOrigin::Client, &config()).map(|appended| appended.base_offset)
 }
 
 /// A log of `BATCHES` batches whose process died, and the bytes that were valid in it.
@@ -62,9 +49,7 @@ fn file(dir: &Path, extension: &str) -> PathBuf {
 
 fn offsets(log: &PartitionLog) -> Vec<i64> {
     let records = log.view().read(0, i64::MAX, usize::MAX, true).unwrap().records;
-    batches(records)
-        .map(|batch| batch.unwrap().header().base_offset)
-        .collect()
+    batches(records).map(|batch| batch.unwrap().header().base_offset).collect()
 }
 
 #[test]
@@ -75,18 +60,11 @@ fn a_batch_that_was_being_written_is_dropped_wherever_the_writing_stopped() {
     next[..8].copy_from_slice(&(BATCHES as i64).to_be_bytes());
     next.extend_from_slice(&whole.payload);
     for written in [1, 8, 12, 16, 17, 60, 61, 62, next.len() - 1] {
-        let log_file = OpenOptions::new()
-            .write(true)
-            .open(file(dir.path(), "log"))
-            .unwrap();
+        let log_file = OpenOptions::new().write(true).open(file(dir.path(), "log")).unwrap();
         log_file.write_all_at(&next[..written], valid).unwrap();
         for machine_stopped in [false, true] {
             let log = open(dir.path(), machine_stopped);
-            assert_eq!(
-                log.view().next_offset(),
-                BATCHES as i64,
-                "{written} bytes written"
-            );
+            assert_eq!(log.view().next_offset(), BATCHES as i64, "{written} bytes written");
             assert_eq!(offsets(&log).len(), BATCHES);
         }
     }
@@ -98,12 +76,7 @@ fn indexes_that_are_missing_short_or_wrong_do_not_lose_a_record() {
     let damages: [(&str, Damage); 5] = [
         ("missing", |path| fs::remove_file(path).unwrap()),
         ("cut", |path| {
-            OpenOptions::new()
-                .write(true)
-                .open(path)
-                .unwrap()
-                .set_len(13)
-                .unwrap();
+            OpenOptions::new().write(true).open(path).unwrap().set_len(13).unwrap();
         }),
         ("zeros", |path| fs::write(path, [0; 64]).unwrap()),
         ("noise", |path| {
@@ -124,11 +97,7 @@ fn indexes_that_are_missing_short_or_wrong_do_not_lose_a_record() {
             damage(&file(dir.path(), extension));
             let log = open(dir.path(), false);
             assert_eq!(log.view().next_offset(), BATCHES as i64, "{extension} {name}");
-            assert_eq!(
-                offsets(&log),
-                (0..BATCHES as i64).collect::<Vec<_>>(),
-                "{extension} {name}"
-            );
+            assert_eq!(offsets(&log), (0..BATCHES as i64).collect::<Vec<_>>(), "{extension} {name}");
             for offset in [0, 17, BATCHES as i64 - 1] {
                 let slice = log.view().read(offset, i64::MAX, 1, true).unwrap();
                 let first = batches(slice.records).next().unwrap().unwrap();
@@ -153,22 +122,12 @@ fn producers_are_known_after_every_kind_of_stop() {
         let mut log = open(dir.path(), false);
         // The last five may have been sent without an answer: each is known, at its own offset.
         for sequence in 3..8 {
-            let again = log
-                .append(&batch(sequence), AppendOrigin::Client, &config())
-                .unwrap();
-            assert_eq!(
-                (again.base_offset, again.duplicate),
-                (i64::from(sequence), true),
-                "clean: {clean}"
-            );
+            let again = log.append(&batch(sequence), AppendOrigin::Client, &config()).unwrap();
+            assert_eq!((again.base_offset, again.duplicate), (i64::from(sequence), true), "clean: {clean}");
         }
         assert!(matches!(
             append(&mut log, 9),
-            Err(AppendError::Producer(ProducerError::OutOfOrderSequence {
-                expected: 8,
-                sequence: 9,
-                ..
-            }))
+            Err(AppendError::Producer(ProducerError::OutOfOrderSequence { expected: 8, sequence: 9, .. }))
         ));
         assert_eq!(append(&mut log, 8).unwrap(), 8);
     }
@@ -188,24 +147,16 @@ fn a_damaged_snapshot_is_replaced_by_a_replay() {
     *content.last_mut().unwrap() ^= 1;
     fs::write(&snapshot, content).unwrap();
     let mut log = open(dir.path(), false);
-    assert!(
-        log.append(&batch(2), AppendOrigin::Client, &config())
-            .unwrap()
-            .duplicate
-    );
+    assert!(log.append(&batch(2), AppendOrigin::Client, &config()).unwrap().duplicate);
 }
 
 #[test]
 fn damage_in_the_middle_after_the_machine_stopped_ends_the_log_there() {
     let dir = tempfile::tempdir().unwrap();
-    let small = LogConfig {
-        segment_bytes: 1000,
-        ..config()
-    };
+    let small = LogConfig { segment_bytes: 1000, ..config() };
     let mut log = open(dir.path(), false);
     for sequence in 0..20 {
-        log.append(&batch(sequence), AppendOrigin::Client, &small)
-            .unwrap();
+        log.append(&batch(sequence), AppendOrigin::Client, &small).unwrap();
     }
     log.close().unwrap();
     drop(log);
@@ -225,10 +176,7 @@ fn damage_in_the_middle_after_the_machine_stopped_ends_the_log_there() {
     let mut log = open(dir.path(), true);
     let end = log.view().next_offset();
     assert!(end > second && end < 20, "log ends at {end}");
-    assert_eq!(
-        append(&mut log, 100).map_err(|error| error.to_string()).ok(),
-        None
-    );
+    assert_eq!(append(&mut log, 100).map_err(|error| error.to_string()).ok(), None);
     let last = log.view().read(end - 1, i64::MAX, 1 << 20, true).unwrap();
     assert_eq!(batches(last.records).count(), 1);
     assert!(!logs[2].exists());

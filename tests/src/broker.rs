@@ -22,15 +22,9 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| {
         let test = std::env::current_exe().unwrap();
         // target/PROFILE/deps/TEST
-        let profile_dir = test
-            .parent()
-            .and_then(Path::parent)
-            .expect("tests run from target")
-            .to_owned();
+        let profile_dir = test.parent().and_then(Path::parent).expect("tests run from target").to_owned();
         let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--package", "brooklet", "--bin", "brooklet"])
-            .current_dir(crate::root());
+        build.args(["build", "--quiet", "--package", "brooklet", "--bin", "brooklet"]).current_dir(crate::root());
         if profile_dir.ends_with("release") {
             build.arg("--release");
         }
@@ -41,11 +35,7 @@ pub fn binary() -> &'static Path {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A broker process with a data directory and a port that stay the same when it is started again.
@@ -63,13 +53,7 @@ impl BrokerProcess {
     pub fn start(args: &[&str]) -> Self {
         let dir = TempDir::with_prefix("brooklet-test-").unwrap();
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let mut broker = Self {
-            child: None,
-            dir,
-            port: free_port(),
-            admin: free_port(),
-            args,
-        };
+        let mut broker = Self { child: None, dir, port: free_port(), admin: free_port(), args };
         broker.start_again();
         broker
     }
@@ -86,14 +70,9 @@ impl BrokerProcess {
 
     /// How much of a topic's log has been written, by its first partition: bytes up to the room that is reserved.
     pub fn log_bytes(&self, topic: &str) -> usize {
-        let log = self
-            .data_dir()
-            .join(format!("{topic}-0/00000000000000000000.log"));
+        let log = self.data_dir().join(format!("{topic}-0/00000000000000000000.log"));
         let content = std::fs::read(log).unwrap_or_default();
-        content
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1)
+        content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
     }
 
     /// What the broker has logged, in all its lives.
@@ -109,19 +88,10 @@ impl BrokerProcess {
     /// Starts the broker after it was stopped or killed, and waits until clients can connect. Returns how long that took.
     pub fn start_again(&mut self) -> Duration {
         assert!(self.child.is_none(), "the broker runs already");
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.dir.path().join("log"))
-            .unwrap();
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("log")).unwrap();
         let begun = Instant::now();
         let child = Command::new(binary())
-            .args([
-                "--listen",
-                &self.bootstrap(),
-                "--admin",
-                &format!("127.0.0.1:{}", self.admin),
-            ])
+            .args(["--listen", &self.bootstrap(), "--admin", &format!("127.0.0.1:{}", self.admin)])
             .arg("--data-dir")
             .arg(self.data_dir())
             .args(&self.args)
@@ -136,11 +106,7 @@ impl BrokerProcess {
         while TcpStream::connect(address).is_err() {
             let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
             assert!(ended.is_none(), "the broker ended: {}", self.log());
-            assert!(
-                begun.elapsed() < START,
-                "the broker does not listen: {}",
-                self.log()
-            );
+            assert!(begun.elapsed() < START, "the broker does not listen: {}", self.log());
             std::thread::sleep(Duration::from_millis(1));
         }
         begun.elapsed()
@@ -175,23 +141,14 @@ impl BrokerProcess {
     /// Gets a path from the admin port: status and body.
     pub fn admin(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
         let mut reader = BufReader::new(stream);
         let mut status = String::new();
         reader.read_line(&mut status).unwrap();
         let code = status.split(' ').nth(1).unwrap().parse().unwrap();
         let mut rest = String::new();
         reader.read_to_string(&mut rest).unwrap();
-        (
-            code,
-            rest.split_once("\r\n\r\n")
-                .map(|(_, body)| body.to_owned())
-                .unwrap_or_default(),
-        )
+        (code, rest.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
     /// Resident memory in bytes: anonymous pages, and pages of files.

@@ -87,12 +87,7 @@ pub struct Client(pub &'static str);
 impl Client {
     fn command(self, args: &[&str]) -> Command {
         let mut command = Command::new(crate::root().join("scripts/client"));
-        command
-            .arg(self.0)
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.arg(self.0).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -129,13 +124,7 @@ impl Client {
 
     /// Reads a topic from the beginning: so many records.
     pub fn consume(self, bootstrap: &str, topic: &str, partitions: i32, count: usize) -> Vec<ShownRecord> {
-        lines(&self.run(&[
-            "consume",
-            bootstrap,
-            topic,
-            &partitions.to_string(),
-            &count.to_string(),
-        ]))
+        lines(&self.run(&["consume", bootstrap, topic, &partitions.to_string(), &count.to_string()]))
     }
 
     /// Joins a group.
@@ -198,12 +187,7 @@ impl Member {
                 locked(&said).push_str(&(line + "\n"));
             }
         });
-        Self {
-            child,
-            stdin,
-            events,
-            diagnostics,
-        }
+        Self { child, stdin, events, diagnostics }
     }
 
     /// What it has said so far.
@@ -255,11 +239,7 @@ impl Member {
             status.is_some()
         });
         let status = status.expect("it has ended");
-        assert!(
-            status.success(),
-            "a member ended with {status}: {}",
-            locked(&self.diagnostics)
-        );
+        assert!(status.success(), "a member ended with {status}: {}", locked(&self.diagnostics));
     }
 }
 

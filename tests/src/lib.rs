@@ -13,9 +13,7 @@ use std::time::{Duration, Instant};
 /// The top of the repository.
 pub fn root() -> PathBuf {
     let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    here.parent()
-        .expect("the crate lies in the repository")
-        .to_owned()
+    here.parent().expect("the crate lies in the repository").to_owned()
 }
 
 /// Asks until the answer is yes.

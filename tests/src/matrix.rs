@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
 
-const BEGIN: &str = "<!-- clients: each row is written by UPDATE_DOCS=1 and that client's story in tests/tests/clients.rs -->\n";
+const BEGIN: &str =
+    "<!-- clients: each row is written by UPDATE_DOCS=1 and that client's story in tests/tests/clients.rs -->\n";
 const END: &str = "<!-- /clients -->\n";
 
 /// The steps of the story, which are the table's columns.
@@ -55,39 +56,25 @@ pub type Steps = BTreeMap<Step, String>;
 /// # Panics
 /// If the table says something else.
 pub fn record(client: &str, version: &str, steps: &Steps) {
-    let cells = Step::ALL
-        .iter()
-        .map(|(step, _)| steps.get(step).map_or("–", String::as_str));
-    let row = format!(
-        "| {client} | {version} | {} |",
-        cells.collect::<Vec<_>>().join(" | ")
-    );
+    let cells = Step::ALL.iter().map(|(step, _)| steps.get(step).map_or("–", String::as_str));
+    let row = format!("| {client} | {version} | {} |", cells.collect::<Vec<_>>().join(" | "));
     let path = path();
     // Stories of several clients may end at the same time.
     let lock = File::open(&path).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
     let document = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = document
-        .split_once(BEGIN)
-        .expect("the table's beginning is marked");
+    let (before, rest) = document.split_once(BEGIN).expect("the table's beginning is marked");
     let (table, after) = rest.split_once(END).expect("the table's end is marked");
     let mut rows: Vec<&str> = table.lines().skip(2).collect();
     if std::env::var_os("UPDATE_DOCS").is_none() {
-        assert!(
-            rows.contains(&row.as_str()),
-            "docs/compatibility.md lacks this row; run with UPDATE_DOCS=1:\n{row}"
-        );
+        assert!(rows.contains(&row.as_str()), "docs/compatibility.md lacks this row; run with UPDATE_DOCS=1:\n{row}");
         return;
     }
     rows.retain(|old| !old.starts_with(&format!("| {client} |")));
     rows.push(&row);
     rows.sort_unstable();
     let names: Vec<_> = Step::ALL.iter().map(|(_, name)| *name).collect();
-    let head = format!(
-        "| client | version | {} |\n|{}",
-        names.join(" | "),
-        "---|".repeat(names.len() + 2)
-    );
+    let head = format!("| client | version | {} |\n|{}", names.join(" | "), "---|".repeat(names.len() + 2));
     let updated = format!("{before}{BEGIN}{head}\n{}\n{END}{after}", rows.join("\n"));
     std::fs::write(&path, updated).unwrap();
 }

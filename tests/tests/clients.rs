@@ -60,14 +60,7 @@ impl Story {
         let broker = BrokerProcess::start(&["--set", "num.partitions=3"]);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let base_ms = i64::try_from(now.as_millis()).unwrap();
-        let mut story = Self {
-            client,
-            abilities,
-            broker,
-            base_ms,
-            written: 0,
-            steps: Steps::new(),
-        };
+        let mut story = Self { client, abilities, broker, base_ms, written: 0, steps: Steps::new() };
         story.create();
         story.write_all_compressions();
         story.read_all();
@@ -87,14 +80,8 @@ impl Story {
     }
 
     fn create(&mut self) {
-        let created = self
-            .client
-            .run(&["create", &self.broker.bootstrap(), TOPIC, &PARTITIONS.to_string()]);
-        let how = if created.contains("\"auto\":true") {
-            "on first use"
-        } else {
-            "yes"
-        };
+        let created = self.client.run(&["create", &self.broker.bootstrap(), TOPIC, &PARTITIONS.to_string()]);
+        let how = if created.contains("\"auto\":true") { "on first use" } else { "yes" };
         self.steps.insert(Step::Create, how.to_owned());
     }
 
@@ -103,11 +90,7 @@ impl Story {
         for compression in &compressions {
             self.write(compression);
         }
-        let how = if compressions.len() == 5 {
-            "all five".to_owned()
-        } else {
-            compressions.join(", ")
-        };
+        let how = if compressions.len() == 5 { "all five".to_owned() } else { compressions.join(", ") };
         self.steps.insert(Step::Compressions, how);
         if self.abilities.idempotent {
             self.did(Step::Idempotent);
@@ -119,16 +102,7 @@ impl Story {
         let bootstrap = self.broker.bootstrap();
         let partitions = PARTITIONS.to_string();
         let count = STEP.to_string();
-        self.client.run(&[
-            "produce",
-            &bootstrap,
-            TOPIC,
-            &partitions,
-            compression,
-            &first,
-            &count,
-            &base_ms,
-        ]);
+        self.client.run(&["produce", &bootstrap, TOPIC, &partitions, compression, &first, &count, &base_ms]);
         self.written += STEP;
     }
 
@@ -139,16 +113,8 @@ impl Story {
             let bootstrap = self.broker.bootstrap();
             let (partitions, count) = (PARTITIONS.to_string(), LOAD.to_string());
             let before = self.broker.log_bytes(TOPIC);
-            let writing = self.client.begin(&[
-                "produce",
-                &bootstrap,
-                TOPIC,
-                &partitions,
-                "none",
-                &first,
-                &count,
-                &base_ms,
-            ]);
+            let writing =
+                self.client.begin(&["produce", &bootstrap, TOPIC, &partitions, "none", &first, &count, &base_ms]);
             wait_until("the first records of many", PATIENCE, || {
                 writing.is_finished() || self.broker.log_bytes(TOPIC) > before
             });
@@ -160,68 +126,35 @@ impl Story {
                 return;
             }
         }
-        panic!(
-            "{} writes {LOAD} records too quickly to be interrupted",
-            self.client.0
-        );
+        panic!("{} writes {LOAD} records too quickly to be interrupted", self.client.0);
     }
 
     /// Reads everything and holds it against what was written.
     fn read_all(&self) {
-        let count = if self.abilities.idempotent {
-            self.written
-        } else {
-            self.stored()
-        };
-        let records = self
-            .client
-            .consume(&self.broker.bootstrap(), TOPIC, PARTITIONS, count);
+        let count = if self.abilities.idempotent { self.written } else { self.stored() };
+        let records = self.client.consume(&self.broker.bootstrap(), TOPIC, PARTITIONS, count);
         let mut next: BTreeMap<i32, (i64, usize)> = BTreeMap::new();
         for record in &records {
-            let (next_offset, next_index) = next
-                .entry(record.p)
-                .or_insert((0, usize::try_from(record.p).unwrap()));
+            let (next_offset, next_index) = next.entry(record.p).or_insert((0, usize::try_from(record.p).unwrap()));
             assert_eq!(record.o, *next_offset, "offsets are dense and in order");
             let index = index_of(record);
             self.check(record, index);
             if self.abilities.idempotent {
-                assert_eq!(
-                    index, *next_index,
-                    "partition {}: nothing lost, doubled or out of order",
-                    record.p
-                );
+                assert_eq!(index, *next_index, "partition {}: nothing lost, doubled or out of order", record.p);
             } else {
                 // A retry of a producer that is not idempotent may write records again, and no more than that.
-                assert!(
-                    index <= *next_index,
-                    "partition {}: record {next_index} is lost",
-                    record.p
-                );
+                assert!(index <= *next_index, "partition {}: record {next_index} is lost", record.p);
             }
             *next_offset += 1;
             *next_index = (index + usize::try_from(PARTITIONS).unwrap()).max(*next_index);
         }
-        assert_eq!(
-            next.values().map(|(_, index)| *index).min(),
-            Some(self.written),
-            "all was read"
-        );
+        assert_eq!(next.values().map(|(_, index)| *index).min(), Some(self.written), "all was read");
     }
 
     /// How many records the broker holds, by an independent reader.
     fn stored(&self) -> usize {
         let output = std::process::Command::new("kcat")
-            .args([
-                "-b",
-                &self.broker.bootstrap(),
-                "-C",
-                "-t",
-                TOPIC,
-                "-e",
-                "-q",
-                "-f",
-                "%o\n",
-            ])
+            .args(["-b", &self.broker.bootstrap(), "-C", "-t", TOPIC, "-e", "-q", "-f", "%o\n"])
             .output()
             .unwrap();
         String::from_utf8(output.stdout).unwrap().lines().count()
@@ -234,10 +167,7 @@ impl Story {
         if self.abilities.headers {
             let text = index.to_string();
             let all = [("i", text.as_str()), ("dup", "a"), ("dup", "b"), ("empty", "")];
-            let mut expected: Vec<_> = all
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect();
+            let mut expected: Vec<_> = all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
             let mut headers = record.h.clone();
             if !self.abilities.duplicate_headers {
                 expected.remove(1);
@@ -264,10 +194,7 @@ impl Story {
 
     fn live_in_a_group(&mut self) {
         let alive = (0..3).map(|_| self.join()).collect();
-        let mut group = Group {
-            alive,
-            gone: Vec::new(),
-        };
+        let mut group = Group { alive, gone: Vec::new() };
         group.wait_until_shared("three members share three partitions");
         group.wait_for(self.written, "the group reads all");
         self.did(Step::Group);
@@ -302,8 +229,7 @@ impl Story {
     }
 
     fn join(&self) -> Member {
-        self.client
-            .join(&self.broker.bootstrap(), TOPIC, GROUP, Some(SESSION_MS))
+        self.client.join(&self.broker.bootstrap(), TOPIC, GROUP, Some(SESSION_MS))
     }
 
     /// Writes a little now and then until each member has read some of it: some clients take their time to come back.
@@ -321,21 +247,14 @@ impl Story {
     /// A member that comes when all is committed gets what is written from then on, and nothing before.
     fn continue_from_the_commits(&mut self) {
         let member = self.join();
-        wait_until("the last member owns all", PATIENCE, || {
-            member.assigned().len() == 3
-        });
+        wait_until("the last member owns all", PATIENCE, || member.assigned().len() == 3);
         let before = self.written;
         self.write("none");
         let written = self.written;
         wait_until("records after the commits", PATIENCE, || {
             indexes(member.records().into_iter()).contains(&(written - 1))
         });
-        let earlier: Vec<_> = member
-            .records()
-            .iter()
-            .map(index_of)
-            .filter(|index| *index < before)
-            .collect();
+        let earlier: Vec<_> = member.records().iter().map(index_of).filter(|index| *index < before).collect();
         assert!(earlier.is_empty(), "committed records came again: {earlier:?}");
         self.did(Step::Commits);
     }
@@ -392,13 +311,7 @@ impl Group {
 }
 
 fn index_of(record: &ShownRecord) -> usize {
-    record
-        .k
-        .as_deref()
-        .and_then(|key| key.strip_prefix("k-"))
-        .unwrap()
-        .parse()
-        .unwrap()
+    record.k.as_deref().and_then(|key| key.strip_prefix("k-")).unwrap().parse().unwrap()
 }
 
 fn indexes(records: impl Iterator<Item = ShownRecord>) -> BTreeSet<usize> {

@@ -21,38 +21,17 @@ fn a_million_events_come_out_as_they_went_in() {
         .status()
         .unwrap();
     assert!(made.success());
-    let lines = std::fs::read(&events)
-        .unwrap()
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count();
+    let lines = std::fs::read(&events).unwrap().iter().filter(|byte| **byte == b'\n').count();
     assert_eq!(lines, EVENTS);
 
     let mut broker = BrokerProcess::start(&[]);
     let (writer, reader) = (Client("franz-go"), Client("java"));
     writer.run(&["create", &broker.bootstrap(), "events", PARTITIONS]);
     let path = events.to_str().unwrap();
-    writer.run(&[
-        "produce-file",
-        &broker.bootstrap(),
-        "events",
-        PARTITIONS,
-        path,
-        "lz4",
-    ]);
+    writer.run(&["produce-file", &broker.bootstrap(), "events", PARTITIONS, path, "lz4"]);
     broker.kill();
     broker.start_again();
     let to = copy.to_str().unwrap();
-    reader.run(&[
-        "consume-file",
-        &broker.bootstrap(),
-        "events",
-        PARTITIONS,
-        &count,
-        to,
-    ]);
-    assert!(
-        std::fs::read(&events).unwrap() == std::fs::read(&copy).unwrap(),
-        "what came out is not what went in"
-    );
+    reader.run(&["consume-file", &broker.bootstrap(), "events", PARTITIONS, &count, to]);
+    assert!(std::fs::read(&events).unwrap() == std::fs::read(&copy).unwrap(), "what came out is not what went in");
 }

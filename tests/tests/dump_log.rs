@@ -22,38 +22,19 @@ const COMPLAINTS: [&str; 8] = [
 
 fn dump(options: &[&str], files: &[PathBuf]) -> String {
     let jars = root().join(".tools/java/kafka");
-    assert!(
-        jars.exists(),
-        "Kafka's tools are not installed: run scripts/setup kafka"
-    );
-    let files: Vec<_> = files
-        .iter()
-        .map(|file| file.to_string_lossy().into_owned())
-        .collect();
+    assert!(jars.exists(), "Kafka's tools are not installed: run scripts/setup kafka");
+    let files: Vec<_> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
     let output = Command::new("java")
-        .args([
-            "-Xmx256m",
-            "-XX:+UseSerialGC",
-            "-cp",
-            &format!("{}/*", jars.display()),
-        ])
+        .args(["-Xmx256m", "-XX:+UseSerialGC", "-cp", &format!("{}/*", jars.display())])
         .arg("org.apache.kafka.tools.DumpLogSegments")
         .args(options)
         .args(["--files", &files.join(",")])
         .output()
         .unwrap();
-    let text =
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "kafka-dump-log ended with {}: {text}",
-        output.status
-    );
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "kafka-dump-log ended with {}: {text}", output.status);
     for line in text.lines() {
-        assert!(
-            !COMPLAINTS.iter().any(|complaint| line.contains(complaint)),
-            "kafka-dump-log complains: {line}"
-        );
+        assert!(!COMPLAINTS.iter().any(|complaint| line.contains(complaint)), "kafka-dump-log complains: {line}");
     }
     text
 }
@@ -111,19 +92,11 @@ fn logs_and_indexes_are_sound_to_kafkas_own_tool() {
         let logs = files(&dir, "log");
         let indexes = files(&dir, "index");
         assert!(logs.len() >= 2, "{partition} has {} segments", logs.len());
-        assert!(
-            indexes.len() >= 2,
-            "{partition} has {} offset indexes",
-            indexes.len()
-        );
+        assert!(indexes.len() >= 2, "{partition} has {} offset indexes", indexes.len());
         let text = dump(&["--deep-iteration"], &logs);
         records += text.lines().filter(|line| line.starts_with("| offset:")).count();
         let times = files(&dir, "timeindex");
-        assert_eq!(
-            times.len(),
-            logs.len(),
-            "each segment's time index ends with its greatest timestamp"
-        );
+        assert_eq!(times.len(), logs.len(), "each segment's time index ends with its greatest timestamp");
         dump(&[], &indexes);
         dump(&["--index-sanity-check"], &indexes);
         dump(&["--verify-index-only"], &indexes);
@@ -139,15 +112,8 @@ fn logs_and_indexes_are_sound_to_kafkas_own_tool() {
         .filter(|dir| dir.exists())
         .flat_map(|dir| files(&dir, "log"))
         .collect();
-    assert_eq!(
-        offsets.len(),
-        1,
-        "one group has one partition of __consumer_offsets"
-    );
+    assert_eq!(offsets.len(), 1, "one group has one partition of __consumer_offsets");
     let text = dump(&["--offsets-decoder"], &offsets);
-    assert!(
-        text.contains(r#""group":"g","topic":"t","partition":0"#),
-        "{text}"
-    );
+    assert!(text.contains(r#""group":"g","topic":"t","partition":0"#), "{text}");
     assert!(text.contains(r#""protocolType":"consumer""#), "{text}");
 }

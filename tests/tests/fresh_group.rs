@@ -41,26 +41,15 @@ fn is_assigned_at_once(client: Client, own_time: bool) {
     let mut own = f64::MAX;
     for attempt in 0..3 {
         let mut member = client.join(&broker.bootstrap(), "t", &format!("g{attempt}"), None);
-        wait_until("the member owns all partitions", Duration::from_secs(20), || {
-            member.assigned().len() == 3
-        });
+        wait_until("the member owns all partitions", Duration::from_secs(20), || member.assigned().len() == 3);
         own = own.min(member.first_assigned_ms().unwrap());
         member.leave();
     }
     let brokers = best_rebalance_ms(&broker.log());
-    eprintln!(
-        "{}: {own:.1} ms by its own clock, {brokers:.1} ms by the broker's",
-        client.0
-    );
-    assert!(
-        brokers < LIMIT_MS,
-        "{brokers:.1} ms from the first join to the assignment"
-    );
+    eprintln!("{}: {own:.1} ms by its own clock, {brokers:.1} ms by the broker's", client.0);
+    assert!(brokers < LIMIT_MS, "{brokers:.1} ms from the first join to the assignment");
     if own_time {
-        assert!(
-            own < LIMIT_MS,
-            "{own:.1} ms from the subscription to the assignment"
-        );
+        assert!(own < LIMIT_MS, "{own:.1} ms from the subscription to the assignment");
     }
 }
 
@@ -87,9 +76,5 @@ fn seconds_of_day(line: &str) -> Option<f64> {
     let time = line.split_once('T')?.1.split_once('Z')?.0;
     let mut parts = time.split(':');
     let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
-    Some(
-        hours.parse::<f64>().ok()? * 3600.0
-            + minutes.parse::<f64>().ok()? * 60.0
-            + seconds.parse::<f64>().ok()?,
-    )
+    Some(hours.parse::<f64>().ok()? * 3600.0 + minutes.parse::<f64>().ok()? * 60.0 + seconds.parse::<f64>().ok()?)
 }

@@ -25,28 +25,18 @@ fn refused(args: &[&str], environment: &[(&str, &str)]) -> String {
 
 fn kcat(args: &[&str]) -> String {
     let output = Command::new("kcat").args(args).output().unwrap();
-    assert!(
-        output.status.success(),
-        "kcat {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "kcat {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn when_it_is_ready_it_says_so_in_one_line_and_on_the_admin_port() {
     let mut broker = BrokerProcess::start(&[]);
-    wait_until("the line", Duration::from_secs(5), || {
-        broker.log().contains("ready in")
-    });
+    wait_until("the line", Duration::from_secs(5), || broker.log().contains("ready in"));
     let log = broker.log();
     let ready: Vec<_> = log.lines().filter(|line| line.contains("ready in")).collect();
     assert_eq!(ready.len(), 1);
-    for part in [
-        broker.bootstrap(),
-        broker.data_dir().display().to_string(),
-        "admin 127.0.0.1:".to_owned(),
-    ] {
+    for part in [broker.bootstrap(), broker.data_dir().display().to_string(), "admin 127.0.0.1:".to_owned()] {
         assert!(ready[0].contains(&part), "{} lacks {part}", ready[0]);
     }
     assert_eq!(broker.admin("/healthz"), (200, "ok\n".to_owned()));
@@ -68,27 +58,11 @@ fn mistakes_are_named_with_what_to_do() {
     let port = listen.rsplit(':').next().unwrap();
     let other = format!("127.0.0.1:{}", free_port());
     for (args, environment, expected) in [
-        (
-            &["--set", "num.partitons=3"][..],
-            &[][..],
-            "did you mean num.partitions?",
-        ),
+        (&["--set", "num.partitons=3"][..], &[][..], "did you mean num.partitions?"),
         (&[], &[("BROOKLET_NUM_PARTITONS", "3")], "BROOKLET_NUM_PARTITIONS"),
-        (
-            &["--ephemeral", "--admin", "off", "--listen", &listen],
-            &[],
-            &format!("port {port} is in use"),
-        ),
-        (
-            &["--ephemeral", "--admin", "off", "--listen", &listen],
-            &[],
-            "--listen",
-        ),
-        (
-            &["--data-dir", &data, "--admin", "off", "--listen", &other],
-            &[],
-            "in use by process",
-        ),
+        (&["--ephemeral", "--admin", "off", "--listen", &listen], &[], &format!("port {port} is in use")),
+        (&["--ephemeral", "--admin", "off", "--listen", &listen], &[], "--listen"),
+        (&["--data-dir", &data, "--admin", "off", "--listen", &other], &[], "in use by process"),
         (&["--set", "listeners=SSL://:9093"], &[], "SSL"),
         (&["--config", "/no/such/file"], &[], "/no/such/file"),
         (&["--no-such-flag"], &[], "--no-such-flag"),
@@ -102,22 +76,10 @@ fn mistakes_are_named_with_what_to_do() {
 fn flags_count_before_the_environment_and_that_before_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("broker.yaml");
-    std::fs::write(
-        &file,
-        "num:\n  partitions: 2\nlog.segment.bytes: 2000000\nmessage.max.bytes: 1000\n",
-    )
-    .unwrap();
+    std::fs::write(&file, "num:\n  partitions: 2\nlog.segment.bytes: 2000000\nmessage.max.bytes: 1000\n").unwrap();
     let port = free_port();
     let mut child = Command::new(binary())
-        .args([
-            "--ephemeral",
-            "--admin",
-            "off",
-            "--config",
-            file.to_str().unwrap(),
-            "--set",
-            "num.partitions=4",
-        ])
+        .args(["--ephemeral", "--admin", "off", "--config", file.to_str().unwrap(), "--set", "num.partitions=4"])
         .env_clear()
         .env("BROOKLET_LISTEN", format!("127.0.0.1:{port}"))
         .env("BROOKLET_NUM_PARTITIONS", "3")
@@ -125,17 +87,12 @@ fn flags_count_before_the_environment_and_that_before_the_file() {
         .spawn()
         .unwrap();
     let bootstrap = format!("127.0.0.1:{port}");
-    wait_until("a listener", Duration::from_secs(5), || {
-        std::net::TcpStream::connect(&bootstrap).is_ok()
-    });
+    wait_until("a listener", Duration::from_secs(5), || std::net::TcpStream::connect(&bootstrap).is_ok());
     let client = Client("kcat");
     let created = client.run(&["create", &bootstrap, "t", "1"]);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(
-        created.contains(r#""partitions":4"#) || created.contains(r#""partitions": 4"#),
-        "{created}"
-    );
+    assert!(created.contains(r#""partitions":4"#) || created.contains(r#""partitions": 4"#), "{created}");
 }
 
 #[test]
@@ -145,37 +102,18 @@ fn each_listener_tells_its_clients_an_address_that_they_can_reach() {
     let listeners = format!("listeners=IN://127.0.0.1:{inside},OUT://127.0.0.1:{outside}");
     let advertised = format!("advertised.listeners=IN://127.0.0.1:{inside},OUT://localhost:{forwarded}");
     let mut child = Command::new(binary())
-        .args([
-            "--ephemeral",
-            "--admin",
-            "off",
-            "--set",
-            &listeners,
-            "--set",
-            &advertised,
-        ])
-        .args([
-            "--set",
-            "listener.security.protocol.map=IN:PLAINTEXT,OUT:PLAINTEXT",
-        ])
+        .args(["--ephemeral", "--admin", "off", "--set", &listeners, "--set", &advertised])
+        .args(["--set", "listener.security.protocol.map=IN:PLAINTEXT,OUT:PLAINTEXT"])
         .env_clear()
         .spawn()
         .unwrap();
-    wait_until("a listener", Duration::from_secs(5), || {
-        std::net::TcpStream::connect(("127.0.0.1", outside)).is_ok()
-    });
+    wait_until("a listener", Duration::from_secs(5), || std::net::TcpStream::connect(("127.0.0.1", outside)).is_ok());
     let by_inside = kcat(&["-L", "-b", &format!("127.0.0.1:{inside}")]);
     let by_outside = kcat(&["-L", "-b", &format!("127.0.0.1:{outside}")]);
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(
-        by_inside.contains(&format!("broker 1 at 127.0.0.1:{inside}")),
-        "{by_inside}"
-    );
-    assert!(
-        by_outside.contains(&format!("broker 1 at localhost:{forwarded}")),
-        "{by_outside}"
-    );
+    assert!(by_inside.contains(&format!("broker 1 at 127.0.0.1:{inside}")), "{by_inside}");
+    assert!(by_outside.contains(&format!("broker 1 at localhost:{forwarded}")), "{by_outside}");
 }
 
 #[test]
@@ -188,10 +126,7 @@ fn a_topic_is_there_after_kill_9_a_millisecond_after_its_creation_was_answered()
         assert!(created.contains(&topic));
         broker.start_again();
         let listed = kcat(&["-L", "-b", &broker.bootstrap()]);
-        assert!(
-            listed.contains(&format!("topic \"{topic}\" with 3 partitions")),
-            "round {round}: {listed}"
-        );
+        assert!(listed.contains(&format!("topic \"{topic}\" with 3 partitions")), "round {round}: {listed}");
     }
 }
 
@@ -202,9 +137,7 @@ fn a_signal_to_stop_is_obeyed_within_a_second_while_clients_wait() {
         let client = Client("confluent-kafka");
         client.run(&["create", &broker.bootstrap(), "t", "3"]);
         let member = client.join(&broker.bootstrap(), "t", "g", None);
-        wait_until("the member waits for records", Duration::from_secs(20), || {
-            member.assigned().len() == 3
-        });
+        wait_until("the member waits for records", Duration::from_secs(20), || member.assigned().len() == 3);
         let took = broker.stop_by(signal);
         assert!(took < Duration::from_secs(1), "{signal:?}: {took:?}");
         assert!(broker.log().contains("stopped"));
@@ -218,11 +151,7 @@ fn an_idle_broker_is_small() {
     let (anonymous, file) = broker.resident();
     eprintln!("idle: {anonymous} bytes anonymous, {file} of files");
     assert!(anonymous < 3 << 20, "{anonymous} bytes anonymous");
-    assert!(
-        anonymous + file < 16 << 20,
-        "{} bytes in all, of a build that is not stripped",
-        anonymous + file
-    );
+    assert!(anonymous + file < 16 << 20, "{} bytes in all, of a build that is not stripped", anonymous + file);
 }
 
 #[test]
@@ -234,14 +163,7 @@ fn a_partition_of_200_mb_is_read_within_the_limits_of_each_fetch() {
     std::fs::write(&path, line.repeat(20_000)).unwrap();
     let client = Client("confluent-kafka");
     client.run(&["create", &broker.bootstrap(), "big", "1"]);
-    client.run(&[
-        "produce-file",
-        &broker.bootstrap(),
-        "big",
-        "1",
-        path.to_str().unwrap(),
-        "none",
-    ]);
+    client.run(&["produce-file", &broker.bootstrap(), "big", "1", path.to_str().unwrap(), "none"]);
     assert!(broker.log_bytes("big") > 200_000_000);
     // A limit that answers must keep to, or the client gives up on them.
     let out = kcat(&[

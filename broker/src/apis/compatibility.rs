@@ -43,32 +43,20 @@ fn render() -> String {
 fn the_table_in_the_documentation_is_the_registrys() {
     let path = root().join("docs/compatibility.md");
     let document = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = document
-        .split_once(BEGIN)
-        .expect("the table's beginning is marked");
+    let (before, rest) = document.split_once(BEGIN).expect("the table's beginning is marked");
     let (_, after) = rest.split_once(END).expect("the table's end is marked");
     let expected = format!("{before}{BEGIN}{}{END}{after}", render());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, expected).unwrap();
         return;
     }
-    assert!(
-        document == expected,
-        "docs/compatibility.md is not what the registry says; run with UPDATE_DOCS=1"
-    );
+    assert!(document == expected, "docs/compatibility.md is not what the registry says; run with UPDATE_DOCS=1");
 }
 
 #[test]
 fn no_version_is_named_that_a_stock_broker_does_not_name() {
     let stock = stock();
-    for Api {
-        key,
-        name,
-        max,
-        advertised_min,
-        ..
-    } in APIS
-    {
+    for Api { key, name, max, advertised_min, .. } in APIS {
         let (stock_name, stock_min, stock_max) = stock[key];
         assert_eq!(*name, stock_name);
         assert!(stock_min <= *advertised_min && *max <= stock_max, "{name}");
@@ -81,33 +69,14 @@ fn every_handlers_file_is_in_the_list_and_names_its_versions() {
     for entry in std::fs::read_dir(root().join("broker/src/handlers")).unwrap() {
         let source = std::fs::read_to_string(entry.unwrap().path()).unwrap();
         if source.contains("pub(crate) const API: Api") {
-            let card = source
-                .lines()
-                .next()
-                .unwrap()
-                .strip_prefix("//! ")
-                .unwrap()
-                .to_owned();
-            let (name, versions) = card
-                .split_once(": v")
-                .expect("a card begins with the API's name and versions");
-            cards.insert(
-                name.to_owned(),
-                versions.split([' ', ',']).next().unwrap().to_owned(),
-            );
+            let card = source.lines().next().unwrap().strip_prefix("//! ").unwrap().to_owned();
+            let (name, versions) = card.split_once(": v").expect("a card begins with the API's name and versions");
+            cards.insert(name.to_owned(), versions.split([' ', ',']).next().unwrap().to_owned());
         }
     }
-    assert_eq!(
-        cards.len(),
-        APIS.len(),
-        "a handler's file is missing from the list in apis.rs"
-    );
+    assert_eq!(cards.len(), APIS.len(), "a handler's file is missing from the list in apis.rs");
     for api in APIS {
-        let versions = if api.min == api.max {
-            api.min.to_string()
-        } else {
-            format!("{}-{}", api.min, api.max)
-        };
+        let versions = if api.min == api.max { api.min.to_string() } else { format!("{}-{}", api.min, api.max) };
         assert_eq!(cards.get(api.name), Some(&versions), "the card of {}", api.name);
     }
 }

@@ -55,12 +55,7 @@ impl ConfigChange {
     ) -> Result<Vec<Self>, AlterError> {
         let requested: Vec<_> = requested.into_iter().collect();
         refuse_duplicates(requested.iter().map(|(name, _, _)| *name))?;
-        refuse_nulls(
-            requested
-                .iter()
-                .filter(|(_, op, _)| *op != 1)
-                .map(|(name, _, value)| (*name, *value)),
-        )?;
+        refuse_nulls(requested.iter().filter(|(_, op, _)| *op != 1).map(|(name, _, value)| (*name, *value)))?;
         requested
             .into_iter()
             .map(|(name, op, value)| {
@@ -72,10 +67,7 @@ impl ConfigChange {
                     3 => AlterOp::Subtract(value),
                     _ => return Err(AlterError::InvalidRequest(format!("unknown operation type {op}"))),
                 };
-                Ok(Self {
-                    name: name.to_owned(),
-                    op,
-                })
+                Ok(Self { name: name.to_owned(), op })
             })
             .collect()
     }
@@ -107,9 +99,7 @@ pub fn parse_created<'a>(
 }
 
 fn collect(values: Vec<(&str, Option<&str>)>) -> ConfigMap {
-    let set = values
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let set = values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
     set.collect()
 }
 
@@ -117,26 +107,18 @@ fn refuse_duplicates<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Alt
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name) {
-            return Err(AlterError::InvalidRequest(format!(
-                "configuration {name} is named twice"
-            )));
+            return Err(AlterError::InvalidRequest(format!("configuration {name} is named twice")));
         }
     }
     Ok(())
 }
 
 fn refuse_nulls<'a>(values: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Result<(), AlterError> {
-    let nulls: Vec<_> = values
-        .filter(|(_, value)| value.is_none())
-        .map(|(name, _)| name)
-        .collect();
+    let nulls: Vec<_> = values.filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
     if nulls.is_empty() {
         return Ok(());
     }
-    Err(AlterError::InvalidRequest(format!(
-        "null value not supported for {}",
-        nulls.join(", ")
-    )))
+    Err(AlterError::InvalidRequest(format!("null value not supported for {}", nulls.join(", "))))
 }
 
 /// What is set for a topic after these changes.
@@ -198,12 +180,7 @@ pub fn replace_broker(
         .iter()
         .filter(|(name, text)| before.get(*name) != Some(text))
         .map(|(name, _)| name.as_str())
-        .chain(
-            before
-                .keys()
-                .filter(|name| !dynamic.contains_key(*name))
-                .map(String::as_str),
-        )
+        .chain(before.keys().filter(|name| !dynamic.contains_key(*name)).map(String::as_str))
         .collect();
     refuse_open_listeners(&changed)?;
     refuse_min_insync_replicas(scope, &changed, &dynamic)?;
@@ -214,8 +191,8 @@ pub fn replace_broker(
         DynamicScope::Broker => altered.dynamic_broker = dynamic,
         DynamicScope::Default => altered.dynamic_default = dynamic,
     }
-    let config = BrokerConfig::resolve(&altered)
-        .map_err(|error: ConfigError| AlterError::InvalidRequest(error.to_string()))?;
+    let config =
+        BrokerConfig::resolve(&altered).map_err(|error: ConfigError| AlterError::InvalidRequest(error.to_string()))?;
     Ok((altered, config))
 }
 
@@ -240,11 +217,7 @@ fn refuse_static(scope: DynamicScope, dynamic: &ConfigMap) -> Result<(), AlterEr
     if scope == DynamicScope::Broker {
         return Ok(());
     }
-    let cluster_wide_of_listener = [
-        "max.connection.creation.rate",
-        "max.connections",
-        "num.network.threads",
-    ];
+    let cluster_wide_of_listener = ["max.connection.creation.rate", "max.connections", "num.network.threads"];
     refuse(
         names_where(&|name| match listener_base_name(name) {
             Some(base) => !cluster_wide_of_listener.contains(&base),
@@ -286,11 +259,7 @@ const KEY_STORE_CONFIGS: [&str; 10] = [
 ];
 
 /// With eligible leader replicas (KIP-966), which a new cluster has, `min.insync.replicas` is the cluster's alone.
-fn refuse_min_insync_replicas(
-    scope: DynamicScope,
-    changed: &[&str],
-    dynamic: &ConfigMap,
-) -> Result<(), AlterError> {
+fn refuse_min_insync_replicas(scope: DynamicScope, changed: &[&str], dynamic: &ConfigMap) -> Result<(), AlterError> {
     let name = "min.insync.replicas";
     let why = match scope {
         _ if !changed.contains(&name) => return Ok(()),
@@ -307,9 +276,9 @@ fn refuse_long_values(configs: &ConfigMap) -> Result<(), AlterError> {
     const LONGEST: usize = i16::MAX as usize;
     match configs.iter().find(|(_, text)| text.len() > LONGEST) {
         None => Ok(()),
-        Some((name, _)) => Err(AlterError::InvalidConfig(format!(
-            "the value of {name} is longer than {LONGEST} bytes"
-        ))),
+        Some((name, _)) => {
+            Err(AlterError::InvalidConfig(format!("the value of {name} is longer than {LONGEST} bytes")))
+        }
     }
 }
 
@@ -325,19 +294,10 @@ fn apply(
         let name = &change.name;
         let elements = |what| match table(name).filter(|def| def.ty == ConfigType::List) {
             Some(def) => {
-                let text = configs
-                    .get(name)
-                    .map(String::as_str)
-                    .or(def.default)
-                    .unwrap_or_default();
-                Ok(text
-                    .split(',')
-                    .filter(|element| !element.is_empty())
-                    .collect::<Vec<_>>())
+                let text = configs.get(name).map(String::as_str).or(def.default).unwrap_or_default();
+                Ok(text.split(',').filter(|element| !element.is_empty()).collect::<Vec<_>>())
             }
-            None => Err(AlterError::InvalidConfig(format!(
-                "cannot {what} {name}, which is no list"
-            ))),
+            None => Err(AlterError::InvalidConfig(format!("cannot {what} {name}, which is no list"))),
         };
         let text = match &change.op {
             AlterOp::Set(text) => text.clone(),

@@ -72,9 +72,7 @@ pub fn listener_config(name: &str) -> Option<&'static ConfigDef> {
 /// The name of what a config with a listener's prefix sets.
 pub(super) fn listener_base_name(name: &str) -> Option<&str> {
     let (_listener, base) = name.strip_prefix("listener.name.")?.split_once('.')?;
-    let of_mechanism = MECHANISM_CONFIGS
-        .into_iter()
-        .find(|config| base.ends_with(config));
+    let of_mechanism = MECHANISM_CONFIGS.into_iter().find(|config| base.ends_with(config));
     Some(of_mechanism.unwrap_or(base))
 }
 
@@ -99,15 +97,9 @@ pub fn resolve_broker_config(name: &str) -> Result<Option<&'static ConfigDef>, C
         return Ok(None);
     }
     if let Some((_, instead)) = REMOVED.iter().find(|(removed, _)| covers(removed, name)) {
-        return Err(ConfigError::Removed {
-            name: name.to_owned(),
-            instead,
-        });
+        return Err(ConfigError::Removed { name: name.to_owned(), instead });
     }
-    Err(ConfigError::UnknownBrokerConfig {
-        name: name.to_owned(),
-        nearest: nearest_broker_config(name),
-    })
+    Err(ConfigError::UnknownBrokerConfig { name: name.to_owned(), nearest: nearest_broker_config(name) })
 }
 
 /// The known name that someone who wrote `name` may have meant.
@@ -143,36 +135,12 @@ pub static PLUGIN_CONFIGS: [PluginConfig; 7] = [
         effect: ACLS,
         doc: "`StandardAuthorizer`: allow what no ACL speaks of",
     },
-    PluginConfig {
-        name: "config.providers.",
-        effect: NO_JVM,
-        doc: "settings of config providers",
-    },
-    PluginConfig {
-        name: "confluent.",
-        effect: NO_JVM,
-        doc: "settings of Confluent's distribution",
-    },
-    PluginConfig {
-        name: "metrics.jmx.",
-        effect: NO_JVM,
-        doc: "settings of the JMX reporter",
-    },
-    PluginConfig {
-        name: "rlmm.config.",
-        effect: TIERING,
-        doc: "settings of the remote log metadata manager",
-    },
-    PluginConfig {
-        name: "rsm.config.",
-        effect: TIERING,
-        doc: "settings of the remote storage manager",
-    },
-    PluginConfig {
-        name: "super.users",
-        effect: ACLS,
-        doc: "`StandardAuthorizer`: principals that may do everything",
-    },
+    PluginConfig { name: "config.providers.", effect: NO_JVM, doc: "settings of config providers" },
+    PluginConfig { name: "confluent.", effect: NO_JVM, doc: "settings of Confluent's distribution" },
+    PluginConfig { name: "metrics.jmx.", effect: NO_JVM, doc: "settings of the JMX reporter" },
+    PluginConfig { name: "rlmm.config.", effect: TIERING, doc: "settings of the remote log metadata manager" },
+    PluginConfig { name: "rsm.config.", effect: TIERING, doc: "settings of the remote storage manager" },
+    PluginConfig { name: "super.users", effect: ACLS, doc: "`StandardAuthorizer`: principals that may do everything" },
 ];
 
 /// Names, or beginnings of names, that Kafka 4.0 removed, and what to do instead.
@@ -191,10 +159,7 @@ const REMOVED: [(&str, &str); 12] = [
     ),
     ("offsets.commit.required.acks", "leave it out"),
     ("reserved.broker.max.id", "set node.id"),
-    (
-        "zookeeper.",
-        "there is no ZooKeeper, set node.id and process.roles",
-    ),
+    ("zookeeper.", "there is no ZooKeeper, set node.id and process.roles"),
 ];
 
 fn covers(name_or_prefix: &str, name: &str) -> bool {
@@ -232,36 +197,12 @@ pub static OWN_DEFAULTS: [OwnDefault; 9] = [
         kafka: Some("/tmp/kafka-logs"),
         reason: "data stays beside the project that started it",
     },
-    OwnDefault {
-        name: "node.id",
-        kafka: None,
-        reason: "Kafka demands it; one node needs no telling apart",
-    },
-    OwnDefault {
-        name: "offsets.topic.replication.factor",
-        kafka: Some("3"),
-        reason: ONE_REPLICA,
-    },
-    OwnDefault {
-        name: "share.coordinator.state.topic.min.isr",
-        kafka: Some("2"),
-        reason: ONE_REPLICA,
-    },
-    OwnDefault {
-        name: "share.coordinator.state.topic.replication.factor",
-        kafka: Some("3"),
-        reason: ONE_REPLICA,
-    },
-    OwnDefault {
-        name: "transaction.state.log.min.isr",
-        kafka: Some("2"),
-        reason: ONE_REPLICA,
-    },
-    OwnDefault {
-        name: "transaction.state.log.replication.factor",
-        kafka: Some("3"),
-        reason: ONE_REPLICA,
-    },
+    OwnDefault { name: "node.id", kafka: None, reason: "Kafka demands it; one node needs no telling apart" },
+    OwnDefault { name: "offsets.topic.replication.factor", kafka: Some("3"), reason: ONE_REPLICA },
+    OwnDefault { name: "share.coordinator.state.topic.min.isr", kafka: Some("2"), reason: ONE_REPLICA },
+    OwnDefault { name: "share.coordinator.state.topic.replication.factor", kafka: Some("3"), reason: ONE_REPLICA },
+    OwnDefault { name: "transaction.state.log.min.isr", kafka: Some("2"), reason: ONE_REPLICA },
+    OwnDefault { name: "transaction.state.log.replication.factor", kafka: Some("3"), reason: ONE_REPLICA },
 ];
 
 const ONE_REPLICA: &str = "one node holds one replica; Kafka's own single-node examples set it so";

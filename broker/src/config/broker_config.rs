@@ -147,8 +147,7 @@ impl Values<'_> {
             max_connections: self.size("max.connections")?,
             max_connections_per_ip: self.size("max.connections.per.ip")?,
             max_connections_per_ip_overrides: self.per_ip_overrides()?,
-            max_incremental_fetch_session_cache_slots: self
-                .size("max.incremental.fetch.session.cache.slots")?,
+            max_incremental_fetch_session_cache_slots: self.size("max.incremental.fetch.session.cache.slots")?,
             node_id: self.node_id()?,
             num_partitions: self.int("num.partitions")?,
             offset_metadata_max_bytes: self.size("offset.metadata.max.bytes")?,
@@ -182,11 +181,7 @@ impl Values<'_> {
         };
         match dirs.as_slice() {
             [dir] => Ok(PathBuf::from(dir)),
-            dirs => Err(ConfigError::invalid(
-                name,
-                &dirs.join(","),
-                "must be one directory",
-            )),
+            dirs => Err(ConfigError::invalid(name, &dirs.join(","), "must be one directory")),
         }
     }
 
@@ -257,14 +252,8 @@ impl Values<'_> {
             Ok::<_, ConfigError>(value.is_none_or(|value| value >= least))
         };
         require(at_least("log.roll.ms", 1)?, "log.roll.ms must be at least 1")?;
-        require(
-            at_least("log.roll.jitter.ms", 0)?,
-            "log.roll.jitter.ms must be at least 0",
-        )?;
-        require(
-            self.retention()? != Some(0),
-            "log.retention.ms must be at least 1, or -1 for no limit",
-        )?;
+        require(at_least("log.roll.jitter.ms", 0)?, "log.roll.jitter.ms must be at least 0")?;
+        require(self.retention()? != Some(0), "log.retention.ms must be at least 1, or -1 for no limit")?;
         let threads = self.long("log.cleaner.threads")?.max(1);
         require(
             self.long("log.cleaner.dedupe.buffer.size")? / threads > 1 << 20,
@@ -275,10 +264,7 @@ impl Values<'_> {
             idle_ms < 0 || self.long("connection.failed.authentication.delay.ms")? < idle_ms,
             "connection.failed.authentication.delay.ms must be below connections.max.idle.ms",
         )?;
-        require(
-            self.list("group.share.assignors")?.len() == 1,
-            "group.share.assignors must be one assignor",
-        )
+        require(self.list("group.share.assignors")?.len() == 1, "group.share.assignors must be one assignor")
     }
 
     /// The first that is set of the retention limits, in its own unit.

@@ -210,10 +210,7 @@ pub(super) const fn merge<const N: usize>(tables: &[&'static [ConfigDef]]) -> [&
         };
         merged[at] = &tables[table][next[table]];
         next[table] += 1;
-        assert!(
-            at == 0 || is_before(merged[at - 1].name, merged[at].name),
-            "names repeated or out of order"
-        );
+        assert!(at == 0 || is_before(merged[at - 1].name, merged[at].name), "names repeated or out of order");
         at += 1;
     }
     let mut table = 0;

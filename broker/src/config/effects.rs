@@ -11,27 +11,22 @@ pub(super) const NO_QUORUM: Effect = Inert("one node: metadata is its own log, w
 pub(super) const ONE_DIRECTORY: Effect = Inert("one data directory: there is no other to move replicas to");
 pub(super) const ONE_RUNTIME: Effect =
     Inert("one async runtime serves all connections and tasks, without thread pools");
-pub(super) const NO_PURGATORY: Effect =
-    Inert("a request that waits is let go when it is done: nothing is purged");
+pub(super) const NO_PURGATORY: Effect = Inert("a request that waits is let go when it is done: nothing is purged");
 pub(super) const NO_JVM: Effect = Inert("names code of the Java platform, which this broker does not run");
 pub(super) const LOADING: Effect = Inert("logs are mapped into memory: replaying one needs no buffer");
-pub(super) const UNLINK: Effect =
-    Inert("files are unlinked at once: readers that have them open keep their data");
-pub(super) const PREALLOCATE: Effect =
-    Inert("every segment's file is allocated in steps, ahead of its records");
+pub(super) const UNLINK: Effect = Inert("files are unlinked at once: readers that have them open keep their data");
+pub(super) const PREALLOCATE: Effect = Inert("every segment's file is allocated in steps, ahead of its records");
 pub(super) const ONE_LZ4_LEVEL: Effect = Inert("the lz4 encoder has one level");
 pub(super) const RELEASED_ONLY: Effect = Inert("only final versions of APIs and features are offered");
 
 // What is not there yet.
-pub(super) const FLUSH: Effect =
-    Inert("stored and shown; the operating system decides when records reach the disk");
+pub(super) const FLUSH: Effect = Inert("stored and shown; the operating system decides when records reach the disk");
 pub(super) const RETENTION: Effect = Inert("stored and shown; no retention yet");
 pub(super) const COMPACTION: Effect = Inert("stored and shown; no compaction yet");
 pub(super) const JITTER: Effect = Inert("stored and shown; segments are sealed without jitter");
 pub(super) const OFFSETS_RETENTION: Effect = Inert("stored and shown; committed offsets do not expire yet");
 pub(super) const PRODUCER_ID_CHECK: Effect = Inert("stored and shown; expiry is checked when it matters");
-pub(super) const PARTITION_LIMIT: Effect =
-    Inert("stored and shown; an answer names every partition asked for");
+pub(super) const PARTITION_LIMIT: Effect = Inert("stored and shown; an answer names every partition asked for");
 pub(super) const CONSUMER_PROTOCOL: Effect = Inert("stored and shown; only classic groups are served yet");
 pub(super) const SHARE_GROUPS: Effect = Inert("stored and shown; no share groups yet");
 pub(super) const STREAMS_GROUPS: Effect = Inert("stored and shown; no streams groups yet");
@@ -45,5 +40,4 @@ pub(super) const DELEGATION_TOKENS: Effect = Inert("stored and shown; no delegat
 pub(super) const QUOTAS: Effect = Inert("stored and shown; no quotas yet");
 pub(super) const METRICS: Effect = Inert("stored and shown; no sampled metrics yet");
 pub(super) const TELEMETRY: Effect = Inert("stored and shown; no client telemetry yet");
-pub(super) const TIERING: Effect =
-    Inert("no tiered storage: a topic with `remote.storage.enable=true` is refused");
+pub(super) const TIERING: Effect = Inert("no tiered storage: a topic with `remote.storage.enable=true` is refused");

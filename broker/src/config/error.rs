@@ -42,11 +42,7 @@ pub enum ConfigError {
 impl ConfigError {
     /// A value that its name does not allow, `reason` saying what it does.
     pub(super) fn invalid(name: &str, value: &str, reason: impl Into<String>) -> Self {
-        Self::InvalidValue {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            reason: reason.into(),
-        }
+        Self::InvalidValue { name: name.to_owned(), value: value.to_owned(), reason: reason.into() }
     }
 
     /// The name this is about, unless several are in conflict.

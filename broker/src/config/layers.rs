@@ -80,10 +80,7 @@ impl BrokerLayers {
                 static_configs.insert("node.id".to_owned(), id);
             }
         }
-        Ok(Self {
-            static_configs,
-            ..Self::default()
-        })
+        Ok(Self { static_configs, ..Self::default() })
     }
 
     /// The text that counts for a name and where it is set. Defaults are [`ConfigDef`]'s to give.
@@ -107,13 +104,10 @@ impl BrokerLayers {
     /// Whether a dynamic config makes the static value of `name` count no more: a dynamic `log.retention.ms` takes
     /// the place of a static `log.retention.hours` too (`DynamicBrokerConfig.overrideProps`).
     fn is_superseded(&self, name: &str) -> bool {
-        UNIT_SYNONYMS
-            .iter()
-            .filter(|synonyms| synonyms.contains(&name))
-            .any(|synonyms| {
-                let dynamic = synonyms[0];
-                self.dynamic_broker.contains_key(dynamic) || self.dynamic_default.contains_key(dynamic)
-            })
+        UNIT_SYNONYMS.iter().filter(|synonyms| synonyms.contains(&name)).any(|synonyms| {
+            let dynamic = synonyms[0];
+            self.dynamic_broker.contains_key(dynamic) || self.dynamic_default.contains_key(dynamic)
+        })
     }
 
     /// The value of a config, which is its default if nothing sets it; `None` is Kafka's null.

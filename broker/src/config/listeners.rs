@@ -37,9 +37,7 @@ impl SecurityProtocol {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|protocol| protocol.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|protocol| protocol.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -106,11 +104,7 @@ impl ListenerSettings {
             && let Some(stray) = advertised.iter().find(|a| bound.iter().all(|b| b.name != a.name))
         {
             let names: Vec<_> = bound.iter().map(|endpoint| endpoint.name.as_str()).collect();
-            let reason = format!(
-                "{} is none of the listeners, which are {}",
-                stray.name,
-                names.join(", ")
-            );
+            let reason = format!("{} is none of the listeners, which are {}", stray.name, names.join(", "));
             return Err(ConfigError::invalid(ADVERTISED_LISTENERS, stray.text, reason));
         }
 
@@ -120,17 +114,11 @@ impl ListenerSettings {
                 continue;
             }
             if endpoint.protocol != SecurityProtocol::Plaintext {
-                let reason = format!(
-                    "{} listeners are not served yet, only PLAINTEXT ones",
-                    endpoint.protocol
-                );
+                let reason = format!("{} listeners are not served yet, only PLAINTEXT ones", endpoint.protocol);
                 return Err(ConfigError::invalid(LISTENERS, endpoint.text, reason));
             }
             let (config, told) = match &advertised {
-                Some(advertised) => (
-                    ADVERTISED_LISTENERS,
-                    advertised.iter().find(|a| a.name == endpoint.name),
-                ),
+                Some(advertised) => (ADVERTISED_LISTENERS, advertised.iter().find(|a| a.name == endpoint.name)),
                 None => (LISTENERS, Some(endpoint)),
             };
             listeners.push(Listener {
@@ -149,9 +137,7 @@ impl ListenerSettings {
     }
 
     fn is_controller(&self, name: &str) -> bool {
-        self.controller_listener_names
-            .iter()
-            .any(|controller| controller.eq_ignore_ascii_case(name))
+        self.controller_listener_names.iter().any(|controller| controller.eq_ignore_ascii_case(name))
     }
 
     /// The protocol of every listener name.
@@ -159,10 +145,8 @@ impl ListenerSettings {
         if let Some(map) = &self.security_protocol_map {
             return parse_protocol_map(map);
         }
-        let mut protocols: BTreeMap<_, _> = SecurityProtocol::ALL
-            .into_iter()
-            .map(|protocol| (protocol.name().to_owned(), protocol))
-            .collect();
+        let mut protocols: BTreeMap<_, _> =
+            SecurityProtocol::ALL.into_iter().map(|protocol| (protocol.name().to_owned(), protocol)).collect();
         // As soon as one listener is named after a secure protocol, the controller's need an explicit entry.
         let is_secure = |name: &str| {
             SecurityProtocol::from_name(name).is_some_and(|protocol| protocol != SecurityProtocol::Plaintext)
@@ -187,9 +171,8 @@ fn parse_protocol_map(text: &str) -> Result<BTreeMap<String, SecurityProtocol>, 
     let mut protocols = BTreeMap::new();
     for entry in split_list(trim(text)) {
         let invalid = |reason: String| ConfigError::invalid(PROTOCOL_MAP, &entry, reason);
-        let (name, protocol) = entry
-            .rsplit_once(':')
-            .ok_or_else(|| invalid("must be a list of NAME:PROTOCOL".to_owned()))?;
+        let (name, protocol) =
+            entry.rsplit_once(':').ok_or_else(|| invalid("must be a list of NAME:PROTOCOL".to_owned()))?;
         let protocol = SecurityProtocol::from_name(trim(protocol)).ok_or_else(|| {
             let known = SecurityProtocol::ALL.map(SecurityProtocol::name).join(", ");
             invalid(format!("the protocol must be one of {known}"))
@@ -220,10 +203,7 @@ impl Endpoint<'_> {
             let reason = "clients cannot connect to 0.0.0.0, set advertised.listeners to what they can reach";
             return Err(ConfigError::invalid(config, self.text, reason));
         }
-        Ok(Advertised {
-            host: self.host.clone(),
-            port: (self.port != 0).then_some(self.port),
-        })
+        Ok(Advertised { host: self.host.clone(), port: (self.port != 0).then_some(self.port) })
     }
 
     fn ip(&self) -> Option<IpAddr> {
@@ -244,9 +224,7 @@ fn endpoints<'a>(
     for entry in entries {
         let invalid = |reason: &str| ConfigError::invalid(config, entry, reason);
         let (name, host, port) = split_address(entry).ok_or_else(|| invalid("must be NAME://host:port"))?;
-        let port = port
-            .parse()
-            .map_err(|_| invalid("the port must be from 0 to 65535"))?;
+        let port = port.parse().map_err(|_| invalid("the port must be from 0 to 65535"))?;
         let name = normalised(name);
         let Some(&protocol) = protocols.get(&name) else {
             let reason = format!("{PROTOCOL_MAP} has no security protocol for the listener {name}");
@@ -278,9 +256,7 @@ fn split_address(text: &str) -> Option<(&str, &str, &str)> {
 /// A port may be used once, or by one IPv4 and one IPv6 address.
 fn check_distinct_ports(endpoints: &[Endpoint<'_>]) -> Result<(), ConfigError> {
     for (i, endpoint) in endpoints.iter().enumerate() {
-        let mut others = endpoints[..i]
-            .iter()
-            .filter(|other| other.port != 0 && other.port == endpoint.port);
+        let mut others = endpoints[..i].iter().filter(|other| other.port != 0 && other.port == endpoint.port);
         let Some(other) = others.next() else {
             continue;
         };

@@ -108,10 +108,7 @@ impl Settings {
         let shared: Arc<Path> = path.into();
         let mut settings = Self::default();
         for Property { key, value, line } in parse_file(path, text)? {
-            let origin = Origin::File {
-                path: Arc::clone(&shared),
-                line,
-            };
+            let origin = Origin::File { path: Arc::clone(&shared), line };
             settings.set(key, value, origin)?;
         }
         Ok(settings)
@@ -150,8 +147,8 @@ impl Settings {
     /// # Errors
     /// A name or value that is not allowed.
     pub fn set(&mut self, name: String, value: String, origin: Origin) -> Result<(), LoadError> {
-        let checked = resolve_broker_config(&name)
-            .and_then(|def| def.map(|def| def.parse_as(&name, &value)).transpose());
+        let checked =
+            resolve_broker_config(&name).and_then(|def| def.map(|def| def.parse_as(&name, &value)).transpose());
         if let Err(error) = checked {
             return Err(LoadError::Setting { origin, error });
         }
@@ -185,20 +182,13 @@ impl Settings {
     /// # Errors
     /// Values that contradict each other, with the places they come from where one name is at fault.
     pub fn layers(&self) -> Result<BrokerLayers, LoadError> {
-        let configs: ConfigMap = self
-            .0
-            .iter()
-            .map(|(name, setting)| (name.clone(), setting.value.clone()))
-            .collect();
+        let configs: ConfigMap = self.0.iter().map(|(name, setting)| (name.clone(), setting.value.clone())).collect();
         let resolved = BrokerLayers::new(configs).and_then(|layers| {
             super::BrokerConfig::resolve(&layers)?;
             Ok(layers)
         });
         resolved.map_err(|error| match error.name().and_then(|name| self.get(name)) {
-            Some(setting) => LoadError::Setting {
-                origin: setting.origin.clone(),
-                error,
-            },
+            Some(setting) => LoadError::Setting { origin: setting.origin.clone(), error },
             None => LoadError::Config(error),
         })
     }
@@ -208,10 +198,7 @@ impl Settings {
 fn parse_file(path: &Path, text: &str) -> Result<Vec<Property>, LoadError> {
     let extension = path.extension().unwrap_or_default();
     if extension == "yaml" || extension == "yml" {
-        return parse_yaml(text).map_err(|error| LoadError::Yaml {
-            path: path.to_owned(),
-            error,
-        });
+        return parse_yaml(text).map_err(|error| LoadError::Yaml { path: path.to_owned(), error });
     }
     parse_properties_file(path, text)
 }
@@ -222,10 +209,7 @@ fn parse_file(path: &Path, text: &str) -> Result<Vec<Property>, LoadError> {
 }
 
 fn parse_properties_file(path: &Path, text: &str) -> Result<Vec<Property>, LoadError> {
-    parse_properties(text).map_err(|error| LoadError::Properties {
-        path: path.to_owned(),
-        error,
-    })
+    parse_properties(text).map_err(|error| LoadError::Properties { path: path.to_owned(), error })
 }
 
 /// The config that a variable sets, from what follows its prefix.
@@ -249,10 +233,7 @@ fn name_of_variable(encoded: &str) -> String {
 /// The variable that sets a config.
 fn variable_of_name(name: &str) -> String {
     let encoded = name.replace('-', "___").replace('.', "\0").replace('_', "__");
-    format!(
-        "{ENVIRONMENT_PREFIX}{}",
-        encoded.replace('\0', "_").to_uppercase()
-    )
+    format!("{ENVIRONMENT_PREFIX}{}", encoded.replace('\0', "_").to_uppercase())
 }
 
 fn unknown_variable(variable: String, name: &str, own: &[&str]) -> LoadError {
@@ -260,8 +241,5 @@ fn unknown_variable(variable: String, name: &str, own: &[&str]) -> LoadError {
     let own = own.iter().copied();
     let known = own.chain(config.as_deref());
     let nearest = nearest(&variable, known).map(str::to_owned).or(config.clone());
-    LoadError::UnknownVariable {
-        name: variable,
-        nearest,
-    }
+    LoadError::UnknownVariable { name: variable, nearest }
 }

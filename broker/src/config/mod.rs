@@ -35,12 +35,12 @@ mod value;
 mod yaml;
 
 pub use alter::{
-    AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_topic, parse_created,
-    parse_replacement, replace_broker, validate_topic,
+    AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_topic, parse_created, parse_replacement,
+    replace_broker, validate_topic,
 };
 pub use broker::{
-    BROKER_CONFIGS, INTERNAL_BROKER_CONFIGS, OWN_DEFAULTS, OwnDefault, PLUGIN_CONFIGS, PluginConfig,
-    broker_config, listener_config, resolve_broker_config,
+    BROKER_CONFIGS, INTERNAL_BROKER_CONFIGS, OWN_DEFAULTS, OwnDefault, PLUGIN_CONFIGS, PluginConfig, broker_config,
+    listener_config, resolve_broker_config,
 };
 pub use broker_config::BrokerConfig;
 pub use definition::{ConfigDef, ConfigType, Effect, UpdateMode};

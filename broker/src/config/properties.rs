@@ -34,11 +34,7 @@ pub fn parse_properties(text: &str) -> Result<Vec<Property>, PropertiesError> {
     let mut properties = Vec::new();
     for (line, logical) in logical_lines(text) {
         let (key, value) = split_key(&logical);
-        properties.push(Property {
-            key: unescape(key, line)?,
-            value: unescape(value, line)?,
-            line,
-        });
+        properties.push(Property { key: unescape(key, line)?, value: unescape(value, line)?, line });
     }
     Ok(properties)
 }
@@ -119,8 +115,7 @@ fn unescape(text: &str, line: usize) -> Result<String, PropertiesError> {
                 let mut unit = 0;
                 for _ in 0..4 {
                     let digit = chars.next().and_then(|c| c.to_digit(16));
-                    let digit =
-                        digit.ok_or_else(|| error("\\u must be followed by four hexadecimal digits"))?;
+                    let digit = digit.ok_or_else(|| error("\\u must be followed by four hexadecimal digits"))?;
                     unit = unit << 4 | digit as u16;
                 }
                 units.push(unit);
@@ -129,8 +124,7 @@ fn unescape(text: &str, line: usize) -> Result<String, PropertiesError> {
             None => {}
         }
     }
-    String::from_utf16(&units)
-        .map_err(|_| error("\\u escapes must come in pairs where one is half a character"))
+    String::from_utf16(&units).map_err(|_| error("\\u escapes must come in pairs where one is half a character"))
 }
 
 #[cfg(test)]
@@ -191,11 +185,7 @@ mod tests {
     #[test]
     fn says_where_an_escape_is_wrong() {
         for text in ["a=1\nb=\\u12", "a=1\nb=\\u12x4", "a=1\nb=\\ud83d"] {
-            assert_eq!(
-                parse_properties(text).map_err(|error| error.line),
-                Err(2),
-                "{text:?}"
-            );
+            assert_eq!(parse_properties(text).map_err(|error| error.line), Err(2), "{text:?}");
         }
     }
 

@@ -18,19 +18,10 @@ pub fn render_markdown() -> String {
     }
     let _ = write!(out, "\n### Internal\n\n{INTERNAL}\n{BROKER_HEAD}");
     broker_rows(&mut out, INTERNAL_BROKER_CONFIGS);
-    let _ = write!(
-        out,
-        "\n### Of plugins\n\n{PLUGINS}\n| Name | What it is | Effect |\n|---|---|---|\n"
-    );
+    let _ = write!(out, "\n### Of plugins\n\n{PLUGINS}\n| Name | What it is | Effect |\n|---|---|---|\n");
     for config in PLUGIN_CONFIGS {
         let any = if config.name.ends_with('.') { "*" } else { "" };
-        let _ = writeln!(
-            out,
-            "| `{}{any}` | {} | {} |",
-            config.name,
-            config.doc,
-            effect(config.effect)
-        );
+        let _ = writeln!(out, "| `{}{any}` | {} | {} |", config.name, config.doc, effect(config.effect));
     }
     out
 }
@@ -73,9 +64,7 @@ const BROKER_HEAD: &str = "\
 ";
 
 fn own_defaults(out: &mut String) {
-    out.push_str(
-        "\n## Defaults that differ from Kafka's\n\n| Name | Here | In Kafka | Why |\n|---|---|---|---|\n",
-    );
+    out.push_str("\n## Defaults that differ from Kafka's\n\n| Name | Here | In Kafka | Why |\n|---|---|---|---|\n");
     for own in OWN_DEFAULTS {
         let here = broker_config(own.name).and_then(|def| def.default);
         let (here, kafka) = (value(here), value(own.kafka));

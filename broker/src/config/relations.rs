@@ -42,127 +42,40 @@ fn conflict(lesser: &str, a: i64, order: &str, greater: &str, b: i64) -> ConfigE
 
 /// The first must not be greater than the second.
 const AT_MOST: [(&str, &str); 29] = [
-    (
-        "group.consumer.min.heartbeat.interval.ms",
-        "group.consumer.heartbeat.interval.ms",
-    ),
-    (
-        "group.consumer.heartbeat.interval.ms",
-        "group.consumer.max.heartbeat.interval.ms",
-    ),
-    (
-        "group.consumer.min.session.timeout.ms",
-        "group.consumer.session.timeout.ms",
-    ),
-    (
-        "group.consumer.session.timeout.ms",
-        "group.consumer.max.session.timeout.ms",
-    ),
-    (
-        "group.consumer.min.assignment.interval.ms",
-        "group.consumer.assignment.interval.ms",
-    ),
-    (
-        "group.consumer.assignment.interval.ms",
-        "group.consumer.max.assignment.interval.ms",
-    ),
-    (
-        "group.share.min.heartbeat.interval.ms",
-        "group.share.heartbeat.interval.ms",
-    ),
-    (
-        "group.share.heartbeat.interval.ms",
-        "group.share.max.heartbeat.interval.ms",
-    ),
-    (
-        "group.share.min.session.timeout.ms",
-        "group.share.session.timeout.ms",
-    ),
-    (
-        "group.share.session.timeout.ms",
-        "group.share.max.session.timeout.ms",
-    ),
-    (
-        "group.share.min.assignment.interval.ms",
-        "group.share.assignment.interval.ms",
-    ),
-    (
-        "group.share.assignment.interval.ms",
-        "group.share.max.assignment.interval.ms",
-    ),
-    (
-        "group.share.min.delivery.count.limit",
-        "group.share.delivery.count.limit",
-    ),
-    (
-        "group.share.delivery.count.limit",
-        "group.share.max.delivery.count.limit",
-    ),
-    (
-        "group.share.min.partition.max.record.locks",
-        "group.share.partition.max.record.locks",
-    ),
-    (
-        "group.share.partition.max.record.locks",
-        "group.share.max.partition.max.record.locks",
-    ),
-    (
-        "group.share.min.record.lock.duration.ms",
-        "group.share.record.lock.duration.ms",
-    ),
-    (
-        "group.share.record.lock.duration.ms",
-        "group.share.max.record.lock.duration.ms",
-    ),
+    ("group.consumer.min.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"),
+    ("group.consumer.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"),
+    ("group.consumer.min.session.timeout.ms", "group.consumer.session.timeout.ms"),
+    ("group.consumer.session.timeout.ms", "group.consumer.max.session.timeout.ms"),
+    ("group.consumer.min.assignment.interval.ms", "group.consumer.assignment.interval.ms"),
+    ("group.consumer.assignment.interval.ms", "group.consumer.max.assignment.interval.ms"),
+    ("group.share.min.heartbeat.interval.ms", "group.share.heartbeat.interval.ms"),
+    ("group.share.heartbeat.interval.ms", "group.share.max.heartbeat.interval.ms"),
+    ("group.share.min.session.timeout.ms", "group.share.session.timeout.ms"),
+    ("group.share.session.timeout.ms", "group.share.max.session.timeout.ms"),
+    ("group.share.min.assignment.interval.ms", "group.share.assignment.interval.ms"),
+    ("group.share.assignment.interval.ms", "group.share.max.assignment.interval.ms"),
+    ("group.share.min.delivery.count.limit", "group.share.delivery.count.limit"),
+    ("group.share.delivery.count.limit", "group.share.max.delivery.count.limit"),
+    ("group.share.min.partition.max.record.locks", "group.share.partition.max.record.locks"),
+    ("group.share.partition.max.record.locks", "group.share.max.partition.max.record.locks"),
+    ("group.share.min.record.lock.duration.ms", "group.share.record.lock.duration.ms"),
+    ("group.share.record.lock.duration.ms", "group.share.max.record.lock.duration.ms"),
     ("group.share.max.size", "group.share.max.share.sessions"),
-    (
-        "group.streams.min.heartbeat.interval.ms",
-        "group.streams.heartbeat.interval.ms",
-    ),
-    (
-        "group.streams.heartbeat.interval.ms",
-        "group.streams.max.heartbeat.interval.ms",
-    ),
-    (
-        "group.streams.min.session.timeout.ms",
-        "group.streams.session.timeout.ms",
-    ),
-    (
-        "group.streams.session.timeout.ms",
-        "group.streams.max.session.timeout.ms",
-    ),
-    (
-        "group.streams.min.assignment.interval.ms",
-        "group.streams.assignment.interval.ms",
-    ),
-    (
-        "group.streams.assignment.interval.ms",
-        "group.streams.max.assignment.interval.ms",
-    ),
-    (
-        "group.streams.num.standby.replicas",
-        "group.streams.max.standby.replicas",
-    ),
-    (
-        "log.cleaner.min.compaction.lag.ms",
-        "log.cleaner.max.compaction.lag.ms",
-    ),
+    ("group.streams.min.heartbeat.interval.ms", "group.streams.heartbeat.interval.ms"),
+    ("group.streams.heartbeat.interval.ms", "group.streams.max.heartbeat.interval.ms"),
+    ("group.streams.min.session.timeout.ms", "group.streams.session.timeout.ms"),
+    ("group.streams.session.timeout.ms", "group.streams.max.session.timeout.ms"),
+    ("group.streams.min.assignment.interval.ms", "group.streams.assignment.interval.ms"),
+    ("group.streams.assignment.interval.ms", "group.streams.max.assignment.interval.ms"),
+    ("group.streams.num.standby.replicas", "group.streams.max.standby.replicas"),
+    ("log.cleaner.min.compaction.lag.ms", "log.cleaner.max.compaction.lag.ms"),
     ("replica.fetch.wait.max.ms", "replica.lag.time.max.ms"),
     ("replica.fetch.wait.max.ms", "replica.socket.timeout.ms"),
 ];
 
 /// The first must be less than the second.
 const BELOW: [(&str, &str); 3] = [
-    (
-        "group.consumer.heartbeat.interval.ms",
-        "group.consumer.session.timeout.ms",
-    ),
-    (
-        "group.share.heartbeat.interval.ms",
-        "group.share.session.timeout.ms",
-    ),
-    (
-        "group.streams.heartbeat.interval.ms",
-        "group.streams.session.timeout.ms",
-    ),
+    ("group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms"),
+    ("group.share.heartbeat.interval.ms", "group.share.session.timeout.ms"),
+    ("group.streams.heartbeat.interval.ms", "group.streams.session.timeout.ms"),
 ];

@@ -55,11 +55,7 @@ pub struct ConfigSynonym {
 
 /// The configs of a topic, sorted by name, as DescribeConfigs shows them. `overrides` are those set for the topic;
 /// `wanted` selects names.
-pub fn describe_topic(
-    overrides: &ConfigMap,
-    broker: &BrokerLayers,
-    wanted: impl Fn(&str) -> bool,
-) -> Vec<ConfigEntry> {
+pub fn describe_topic(overrides: &ConfigMap, broker: &BrokerLayers, wanted: impl Fn(&str) -> bool) -> Vec<ConfigEntry> {
     shown_topic_configs(overrides)
         .filter(|def| wanted(def.name))
         .map(|def| {
@@ -96,11 +92,7 @@ pub fn created_topic(overrides: &ConfigMap, broker: &BrokerLayers) -> Vec<Config
         .collect()
 }
 
-fn created_value(
-    def: &ConfigDef,
-    overrides: &ConfigMap,
-    broker: &BrokerLayers,
-) -> (Option<String>, ConfigSource) {
+fn created_value(def: &ConfigDef, overrides: &ConfigMap, broker: &BrokerLayers) -> (Option<String>, ConfigSource) {
     if let Some(text) = overrides.get(def.name) {
         return (Some(text.clone()), ConfigSource::DynamicTopicConfig);
     }
@@ -176,9 +168,7 @@ pub(super) fn topic_value(
 
 /// Topic configs that answers show: all but the internal ones that are not set.
 fn shown_topic_configs(overrides: &ConfigMap) -> impl Iterator<Item = &'static ConfigDef> {
-    let internal = INTERNAL_TOPIC_CONFIGS
-        .into_iter()
-        .filter(|def| overrides.contains_key(def.name));
+    let internal = INTERNAL_TOPIC_CONFIGS.into_iter().filter(|def| overrides.contains_key(def.name));
     let mut shown: Vec<_> = TOPIC_CONFIGS.into_iter().chain(internal).collect();
     shown.sort_unstable_by_key(|def| def.name);
     shown.into_iter()
@@ -253,23 +243,17 @@ fn broker_synonyms(name: &str, sensitive: bool, broker: &BrokerLayers) -> Vec<Co
         source,
     };
     let set = set_layers(broker).into_iter().flat_map(|(layer, source)| {
-        names
-            .iter()
-            .filter_map(move |name| layer.get(*name).map(|text| synonym(name, text, source)))
+        names.iter().filter_map(move |name| layer.get(*name).map(|text| synonym(name, text, source)))
     });
     let defaults = names.iter().filter_map(|name| {
         let text = broker_config(name)?.default?;
         Some(synonym(name, text, ConfigSource::DefaultConfig))
     });
-    set.chain(defaults)
-        .skip_while(|synonym| synonym.name != name)
-        .collect()
+    set.chain(defaults).skip_while(|synonym| synonym.name != name).collect()
 }
 
 fn first_source(synonyms: &[ConfigSynonym]) -> ConfigSource {
-    synonyms
-        .first()
-        .map_or(ConfigSource::DefaultConfig, |synonym| synonym.source)
+    synonyms.first().map_or(ConfigSource::DefaultConfig, |synonym| synonym.source)
 }
 
 fn set_layers(broker: &BrokerLayers) -> [(&ConfigMap, ConfigSource); 3] {

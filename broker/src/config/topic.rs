@@ -2,12 +2,8 @@
 
 use super::broker::broker_config;
 use super::definition::{ConfigDef, Effect::Works, config_defs, find, merge};
-use super::effects::{
-    COMPACTION, FLUSH, JITTER, ONE_LZ4_LEVEL, ONE_NODE, PREALLOCATE, RETENTION, TIERING, UNLINK,
-};
-use super::validator::Validator::{
-    Any, AnyOf, AtLeast, Between, Fraction, GzipLevel, OneOf, ThrottledReplicas,
-};
+use super::effects::{COMPACTION, FLUSH, JITTER, ONE_LZ4_LEVEL, ONE_NODE, PREALLOCATE, RETENTION, TIERING, UNLINK};
+use super::validator::Validator::{Any, AnyOf, AtLeast, Between, Fraction, GzipLevel, OneOf, ThrottledReplicas};
 use super::value::Value;
 
 /// Every topic config that a stock broker shows, sorted by name.
@@ -57,9 +53,7 @@ impl Synonym {
 /// The broker configs that are the defaults of the topic config `name`; the first that is set counts
 /// (`ServerTopicConfigSynonyms`).
 pub fn topic_config_synonyms(name: &str) -> &'static [Synonym] {
-    SYNONYMS
-        .binary_search_by(|(topic_config, _)| (*topic_config).cmp(name))
-        .map_or(&[], |at| SYNONYMS[at].1)
+    SYNONYMS.binary_search_by(|(topic_config, _)| (*topic_config).cmp(name)).map_or(&[], |at| SYNONYMS[at].1)
 }
 
 const MINUTE_MS: i64 = 60_000;
@@ -82,66 +76,29 @@ static SYNONYMS: [(&str, &[Synonym]); 28] = [
     ("delete.retention.ms", &[same("log.cleaner.delete.retention.ms")]),
     ("file.delete.delay.ms", &[same("log.segment.delete.delay.ms")]),
     ("flush.messages", &[same("log.flush.interval.messages")]),
-    (
-        "flush.ms",
-        &[
-            same("log.flush.interval.ms"),
-            same("log.flush.scheduler.interval.ms"),
-        ],
-    ),
+    ("flush.ms", &[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")]),
     ("index.interval.bytes", &[same("log.index.interval.bytes")]),
     ("local.retention.bytes", &[same("log.local.retention.bytes")]),
     ("local.retention.ms", &[same("log.local.retention.ms")]),
-    (
-        "max.compaction.lag.ms",
-        &[same("log.cleaner.max.compaction.lag.ms")],
-    ),
+    ("max.compaction.lag.ms", &[same("log.cleaner.max.compaction.lag.ms")]),
     ("max.message.bytes", &[same("message.max.bytes")]),
-    (
-        "message.timestamp.after.max.ms",
-        &[same("log.message.timestamp.after.max.ms")],
-    ),
-    (
-        "message.timestamp.before.max.ms",
-        &[same("log.message.timestamp.before.max.ms")],
-    ),
+    ("message.timestamp.after.max.ms", &[same("log.message.timestamp.after.max.ms")]),
+    ("message.timestamp.before.max.ms", &[same("log.message.timestamp.before.max.ms")]),
     ("message.timestamp.type", &[same("log.message.timestamp.type")]),
-    (
-        "min.cleanable.dirty.ratio",
-        &[same("log.cleaner.min.cleanable.ratio")],
-    ),
-    (
-        "min.compaction.lag.ms",
-        &[same("log.cleaner.min.compaction.lag.ms")],
-    ),
+    ("min.cleanable.dirty.ratio", &[same("log.cleaner.min.cleanable.ratio")]),
+    ("min.compaction.lag.ms", &[same("log.cleaner.min.compaction.lag.ms")]),
     ("min.insync.replicas", &[same("min.insync.replicas")]),
     ("preallocate", &[same("log.preallocate")]),
     ("retention.bytes", &[same("log.retention.bytes")]),
     (
         "retention.ms",
-        &[
-            same("log.retention.ms"),
-            scaled("log.retention.minutes", MINUTE_MS),
-            scaled("log.retention.hours", HOUR_MS),
-        ],
+        &[same("log.retention.ms"), scaled("log.retention.minutes", MINUTE_MS), scaled("log.retention.hours", HOUR_MS)],
     ),
     ("segment.bytes", &[same("log.segment.bytes")]),
     ("segment.index.bytes", &[same("log.index.size.max.bytes")]),
-    (
-        "segment.jitter.ms",
-        &[
-            same("log.roll.jitter.ms"),
-            scaled("log.roll.jitter.hours", HOUR_MS),
-        ],
-    ),
-    (
-        "segment.ms",
-        &[same("log.roll.ms"), scaled("log.roll.hours", HOUR_MS)],
-    ),
-    (
-        "unclean.leader.election.enable",
-        &[same("unclean.leader.election.enable")],
-    ),
+    ("segment.jitter.ms", &[same("log.roll.jitter.ms"), scaled("log.roll.jitter.hours", HOUR_MS)]),
+    ("segment.ms", &[same("log.roll.ms"), scaled("log.roll.hours", HOUR_MS)]),
+    ("unclean.leader.election.enable", &[same("unclean.leader.election.enable")]),
 ];
 
 const DEFS: &[ConfigDef] = config_defs! {

@@ -128,10 +128,7 @@ impl Values<'_> {
         };
         let unlimited_if_negative = |value: i64| (value >= 0).then_some(value);
         Ok(TopicConfig {
-            cleanup_policy: CleanupPolicy {
-                delete: has_policy("delete"),
-                compact: has_policy("compact"),
-            },
+            cleanup_policy: CleanupPolicy { delete: has_policy("delete"), compact: has_policy("compact") },
             compression: self.compression()?,
             delete_retention_ms: self.long("delete.retention.ms")?,
             file_delete_delay_ms: self.long("file.delete.delay.ms")?,
@@ -161,14 +158,8 @@ impl Values<'_> {
         let level_of = |name| Ok::<_, ConfigError>(Some(self.int(name)?));
         Ok(match self.text("compression.type")?.as_str() {
             "uncompressed" => Some(CompressionType::None.into()),
-            "gzip" => Some(Compression {
-                kind: CompressionType::Gzip,
-                level: level_of("compression.gzip.level")?,
-            }),
-            "zstd" => Some(Compression {
-                kind: CompressionType::Zstd,
-                level: level_of("compression.zstd.level")?,
-            }),
+            "gzip" => Some(Compression { kind: CompressionType::Gzip, level: level_of("compression.gzip.level")? }),
+            "zstd" => Some(Compression { kind: CompressionType::Zstd, level: level_of("compression.zstd.level")? }),
             name => CompressionType::from_name(name).map(Compression::from),
         })
     }
@@ -186,9 +177,7 @@ mod tests {
     use super::*;
 
     fn resolve(overrides: &[(&str, &str)]) -> TopicConfig {
-        let owned = overrides
-            .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let owned = overrides.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         TopicConfig::resolve(&owned.collect(), &BrokerLayers::default()).expect("the overrides are allowed")
     }
 
@@ -215,10 +204,7 @@ mod tests {
             ("retention.ms", "-1"),
             ("segment.bytes", "2097152"),
         ]);
-        let kept_for_ever = CleanupPolicy {
-            delete: false,
-            compact: false,
-        };
+        let kept_for_ever = CleanupPolicy { delete: false, compact: false };
         assert_eq!(config.cleanup_policy, kept_for_ever);
         assert_eq!(config.segment_bytes, 500);
         assert_eq!(config.message_timestamp_type, TimestampType::LogAppendTime);
@@ -258,9 +244,7 @@ mod tests {
     #[test]
     fn negative_retention_of_the_broker_is_no_limit() {
         let mut broker = BrokerLayers::default();
-        broker
-            .static_configs
-            .insert("log.retention.hours".to_owned(), "-7".to_owned());
+        broker.static_configs.insert("log.retention.hours".to_owned(), "-7".to_owned());
         let config = TopicConfig::resolve(&ConfigMap::new(), &broker).expect("Kafka allows it");
         assert_eq!(config.retention_ms, None);
     }

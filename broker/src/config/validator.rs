@@ -46,12 +46,8 @@ impl Validator {
         let allowed = match (self, value) {
             (Self::Any, _) => true,
             (Self::AtLeast(least), _) => value.as_i64().is_some_and(|value| value >= least),
-            (Self::Between(least, most), _) => value
-                .as_i64()
-                .is_some_and(|value| (least..=most).contains(&value)),
-            (Self::GzipLevel, _) => value
-                .as_i64()
-                .is_some_and(|value| value == -1 || (1..=9).contains(&value)),
+            (Self::Between(least, most), _) => value.as_i64().is_some_and(|value| (least..=most).contains(&value)),
+            (Self::GzipLevel, _) => value.as_i64().is_some_and(|value| value == -1 || (1..=9).contains(&value)),
             (Self::Fraction(most), Value::Double(value)) => (0.0..=most).contains(value),
             (Self::OneOf(known), Value::String(value)) => known.contains(&value.as_str()),
             (Self::OneOfIgnoringCase(known), Value::String(value)) => {
@@ -59,9 +55,9 @@ impl Validator {
             }
             (Self::NonEmpty, Value::String(value)) => !value.is_empty(),
             (Self::SomeOf(_), Value::List(values)) if values.is_empty() => false,
-            (Self::SomeOf(known) | Self::AnyOf(known), Value::List(values)) => values
-                .iter()
-                .all(|value| !value.is_empty() && (known.is_empty() || known.contains(&value.as_str()))),
+            (Self::SomeOf(known) | Self::AnyOf(known), Value::List(values)) => {
+                values.iter().all(|value| !value.is_empty() && (known.is_empty() || known.contains(&value.as_str())))
+            }
             (Self::ThrottledReplicas, Value::List(values)) => {
                 values.concat() == "*" || values.iter().all(|value| is_throttled_replica(value))
             }
@@ -101,15 +97,11 @@ impl fmt::Display for Validator {
 
 fn is_throttled_replica(text: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.is_empty()
-        || text
-            .split_once(':')
-            .is_some_and(|(partition, broker)| is_number(partition) && is_number(broker))
+    text.is_empty() || text.split_once(':').is_some_and(|(partition, broker)| is_number(partition) && is_number(broker))
 }
 
 fn is_voter(text: &str) -> bool {
-    text.split_once('@')
-        .is_some_and(|(id, address)| id.parse::<i32>().is_ok() && is_host_port(address))
+    text.split_once('@').is_some_and(|(id, address)| id.parse::<i32>().is_ok() && is_host_port(address))
 }
 
 /// Whether this is `host:port`, with brackets around an IPv6 address.
@@ -117,17 +109,11 @@ fn is_host_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else {
         return false;
     };
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     is_host(host) && port.parse::<u16>().is_ok()
 }
 
 /// Whether this could be a host name or an address, without brackets.
 pub(super) fn is_host(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'%' | b'.' | b'_' | b':'))
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'%' | b'.' | b'_' | b':'))
 }

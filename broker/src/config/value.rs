@@ -40,9 +40,7 @@ impl Value {
             ConfigType::Int => Self::Int(text.parse().map_err(not_a_number)?),
             ConfigType::Short => Self::Short(text.parse().map_err(not_a_number)?),
             ConfigType::Long => Self::Long(text.parse().map_err(not_a_number)?),
-            ConfigType::Double => {
-                Self::Double(parse_double(text).ok_or_else(|| format!("not a number of type {ty}"))?)
-            }
+            ConfigType::Double => Self::Double(parse_double(text).ok_or_else(|| format!("not a number of type {ty}"))?),
             ConfigType::List => Self::List(split_list(text)),
             ConfigType::Class => Self::Class(text.to_owned()),
             ConfigType::Password => Self::Password(Password(text.to_owned())),
@@ -105,18 +103,14 @@ pub(super) fn split_list(text: &str) -> Vec<String> {
         return Vec::new();
     }
     let white_space = |c| matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r');
-    text.split(',')
-        .map(|part| part.trim_matches(white_space).to_owned())
-        .collect()
+    text.split(',').map(|part| part.trim_matches(white_space).to_owned()).collect()
 }
 
 /// Reads decimal numbers as Java does, with its suffixes. Hexadecimal ones, `NaN` and `Infinity` are refused:
 /// no config has a use for them.
 fn parse_double(text: &str) -> Option<f64> {
     let digits = text.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(text);
-    let plain = digits
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let plain = digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
     if !plain {
         return None;
     }
@@ -185,10 +179,7 @@ mod tests {
     #[test]
     fn trims_as_java_does() {
         assert_eq!(Value::parse(ConfigType::Int, "\t +0100 \n"), Ok(Value::Int(100)));
-        assert_eq!(
-            Value::parse(ConfigType::Boolean, " TRUE"),
-            Ok(Value::Boolean(true))
-        );
+        assert_eq!(Value::parse(ConfigType::Boolean, " TRUE"), Ok(Value::Boolean(true)));
         let list = Value::parse(ConfigType::List, " a , b,,c ").expect("any text is a list");
         assert_eq!(list.to_string(), "a,b,,c");
         assert_eq!(Value::parse(ConfigType::List, " "), Ok(Value::List(Vec::new())));

@@ -26,10 +26,7 @@ pub struct YamlError {
 
 impl YamlError {
     fn new(line: usize, reason: impl Into<String>) -> Self {
-        Self {
-            line,
-            reason: reason.into(),
-        }
+        Self { line, reason: reason.into() }
     }
 }
 
@@ -40,11 +37,7 @@ impl YamlError {
 /// Anything that is no YAML of one document, a name that is given twice, a value that is missing, an alias or an
 /// anchor, a comma inside an element of a list, or mappings nested more than 32 deep.
 pub fn parse_yaml(text: &str) -> Result<Vec<Property>, YamlError> {
-    let mut reader = Reader {
-        events: Parser::new_from_str(text),
-        properties: Vec::new(),
-        lines: BTreeMap::new(),
-    };
+    let mut reader = Reader { events: Parser::new_from_str(text), properties: Vec::new(), lines: BTreeMap::new() };
     reader.document()?;
     Ok(reader.properties)
 }
@@ -105,16 +98,9 @@ impl<'a> Reader<'a> {
                 event => scalar(event, value_line, &name)?,
             };
             if let Some(first) = self.lines.insert(name.clone(), line) {
-                return Err(YamlError::new(
-                    line,
-                    format!("{name} is set in line {first} already"),
-                ));
+                return Err(YamlError::new(line, format!("{name} is set in line {first} already")));
             }
-            self.properties.push(Property {
-                key: name,
-                value,
-                line,
-            });
+            self.properties.push(Property { key: name, value, line });
         }
     }
 
@@ -147,16 +133,11 @@ impl<'a> Reader<'a> {
 
 fn scalar(event: Event<'_>, line: usize, name: &str) -> Result<String, YamlError> {
     match event {
-        Event::Scalar(text, ScalarStyle::Plain, 0, _) if is_null(&text) => Err(YamlError::new(
-            line,
-            format!("{name} has no value, an empty text is \"\""),
-        )),
+        Event::Scalar(text, ScalarStyle::Plain, 0, _) if is_null(&text) => {
+            Err(YamlError::new(line, format!("{name} has no value, an empty text is \"\"")))
+        }
         Event::Scalar(text, _, 0, _) => Ok(text.into_owned()),
-        other => Err(unexpected(
-            &other,
-            line,
-            &format!("a value or a list of values for {name}"),
-        )),
+        other => Err(unexpected(&other, line, &format!("a value or a list of values for {name}"))),
     }
 }
 
@@ -201,10 +182,7 @@ mod tests {
             ("broker.rack", ""),
             ("flag", "yes"),
         ];
-        assert_eq!(
-            parsed(text),
-            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
+        assert_eq!(parsed(text), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(parsed("# nothing\n"), []);
         assert_eq!(parsed(""), []);
     }

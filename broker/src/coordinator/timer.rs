@@ -16,10 +16,7 @@ pub(crate) struct TimerQueue<K> {
 
 impl<K> Default for TimerQueue<K> {
     fn default() -> Self {
-        Self {
-            deadlines: HashMap::new(),
-            order: BTreeSet::new(),
-        }
+        Self { deadlines: HashMap::new(), order: BTreeSet::new() }
     }
 }
 

@@ -18,16 +18,9 @@ type GroupOffsets = BTreeMap<(String, i32), OffsetCommitValue>;
 impl CommittedOffsets {
     /// Takes in a record; without a value it takes the offset away.
     pub(crate) fn replay(&mut self, key: OffsetCommitKey, value: Option<OffsetCommitValue>) {
-        let OffsetCommitKey {
-            group,
-            topic,
-            partition,
-        } = key;
+        let OffsetCommitKey { group, topic, partition } = key;
         if let Some(value) = value {
-            self.groups
-                .entry(group)
-                .or_default()
-                .insert((topic, partition), value);
+            self.groups.entry(group).or_default().insert((topic, partition), value);
         } else if let Some(offsets) = self.groups.get_mut(&group) {
             offsets.remove(&(topic, partition));
             if offsets.is_empty() {
@@ -48,17 +41,13 @@ impl CommittedOffsets {
     /// All of a group's offsets, by topic and partition.
     pub(crate) fn all_of(&self, group: &str) -> Vec<(String, i32, CommittedOffset)> {
         let offsets = self.groups.get(group).into_iter().flatten();
-        offsets
-            .map(|((topic, partition), value)| (topic.clone(), *partition, committed(value)))
-            .collect()
+        offsets.map(|((topic, partition), value)| (topic.clone(), *partition, committed(value))).collect()
     }
 
     /// The keys of all of a group's offsets.
     pub(crate) fn keys_of(&self, group: &str) -> Vec<OffsetCommitKey> {
         let offsets = self.groups.get(group).into_iter().flat_map(BTreeMap::keys);
-        offsets
-            .map(|(topic, partition)| key(group, topic, *partition))
-            .collect()
+        offsets.map(|(topic, partition)| key(group, topic, *partition)).collect()
     }
 
     /// The keys of all offsets of a topic, in any group.
@@ -76,17 +65,9 @@ impl CommittedOffsets {
 }
 
 fn key(group: &str, topic: &str, partition: i32) -> OffsetCommitKey {
-    OffsetCommitKey {
-        group: group.to_owned(),
-        topic: topic.to_owned(),
-        partition,
-    }
+    OffsetCommitKey { group: group.to_owned(), topic: topic.to_owned(), partition }
 }
 
 fn committed(value: &OffsetCommitValue) -> CommittedOffset {
-    CommittedOffset {
-        offset: value.offset,
-        leader_epoch: value.leader_epoch,
-        metadata: value.metadata.clone(),
-    }
+    CommittedOffset { offset: value.offset, leader_epoch: value.leader_epoch, metadata: value.metadata.clone() }
 }

@@ -5,20 +5,14 @@ use std::sync::Arc;
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::records::validate::ValidBatch;
-use brooklet_protocol::records::{BatchBuilder, CompressionType, batches};
+use brooklet_protocol::records::{BatchBuilder, CompressionType};
 use brooklet_storage::AppendOrigin;
 use bytes::Bytes;
 
 use super::shard::GroupRecord;
 use crate::config::{BrokerLayers, ConfigMap};
 use crate::error::ToErrorCode;
-use crate::partition::Partition;
 use crate::topics::{CONSUMER_OFFSETS, NewTopic, Topic, TopicError, Topics};
-
-/// How much is read at a time when records are loaded.
-const LOAD_BYTES: usize = 1 << 20;
-/// What a batch of the coordinator's may decompress to.
-const MAX_BATCH_BYTES: usize = 256 << 20;
 
 /// The topic, made when the first record is to be kept.
 #[derive(Debug)]
@@ -49,24 +43,24 @@ impl OffsetsTopic {
         let mut by_partition: BTreeMap<i32, BatchBuilder> = BTreeMap::new();
         for record in records {
             let partition = partition_of(&record.group_id, topic.partition_count());
-            by_partition
-                .entry(partition)
-                .or_insert_with(|| BatchBuilder::new().compression(self.compression))
-                .push(wall_ms, Some(&record.key), record.value.as_deref(), &[]);
+            by_partition.entry(partition).or_insert_with(|| BatchBuilder::new().compression(self.compression)).push(
+                wall_ms,
+                Some(&record.key),
+                record.value.as_deref(),
+                &[],
+            );
         }
         for (index, batch) in by_partition {
             let partition = topic.partition(index).ok_or(ErrorCode::CoordinatorNotAvailable)?;
             let batch = batch.finish().map_err(|_| ErrorCode::UnknownServerError)?;
-            partition
-                .append(&ValidBatch::trusted(batch), AppendOrigin::Coordinator)
-                .map_err(|error| {
-                    tracing::error!(%error, partition = index, "{CONSUMER_OFFSETS} could not be appended to");
-                    // Clients look for the coordinator again and try once more.
-                    match error.error_code() {
-                        ErrorCode::RecordListTooLarge => ErrorCode::InvalidCommitOffsetSize,
-                        _ => ErrorCode::CoordinatorNotAvailable,
-                    }
-                })?;
+            partition.append(&ValidBatch::trusted(batch), AppendOrigin::Coordinator).map_err(|error| {
+                tracing::error!(%error, partition = index, "{CONSUMER_OFFSETS} could not be appended to");
+                // Clients look for the coordinator again and try once more.
+                match error.error_code() {
+                    ErrorCode::RecordListTooLarge => ErrorCode::InvalidCommitOffsetSize,
+                    _ => ErrorCode::CoordinatorNotAvailable,
+                }
+            })?;
         }
         Ok(())
     }
@@ -77,12 +71,15 @@ impl OffsetsTopic {
             return;
         };
         for partition in topic.partitions().iter() {
-            if let Err(error) = load_partition(partition, &mut take_in) {
-                tracing::error!(
-                    error,
-                    partition = partition.index(),
-                    "{CONSUMER_OFFSETS} could not be read"
-                );
+            let loaded = partition.for_each_record(|record| {
+                if let Some(key) = record.key {
+                    // Copies: what is kept must not hold the mapped segment it was read from.
+                    let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
+                    take_in(copy(key), record.value.map(copy));
+                }
+            });
+            if let Err(error) = loaded {
+                tracing::error!(%error, partition = partition.index(), "{CONSUMER_OFFSETS} could not be read");
             }
         }
     }
@@ -100,10 +97,7 @@ impl OffsetsTopic {
             name: CONSUMER_OFFSETS.to_owned(),
             partitions: self.partitions,
             replication_factor: self.replication_factor,
-            configs: configs
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect::<ConfigMap>(),
+            configs: configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<ConfigMap>(),
         };
         match self.topics.create(&new, &self.layers) {
             Err(TopicError::Exists(name)) => self.topics.by_name(&name).ok_or(TopicError::Unknown(name)),
@@ -112,50 +106,9 @@ impl OffsetsTopic {
     }
 }
 
-fn load_partition(
-    partition: &Partition,
-    take_in: &mut impl FnMut(Bytes, Option<Bytes>),
-) -> Result<(), String> {
-    let view = partition.view().map_err(|error| error.to_string())?;
-    let mut offset = view.log_start_offset();
-    loop {
-        let slice = view
-            .read(offset, i64::MAX, LOAD_BYTES, true)
-            .map_err(|error| error.to_string())?;
-        if slice.is_empty() {
-            return Ok(());
-        }
-        for batch in batches(slice.records) {
-            let batch = batch.map_err(|error| error.to_string())?;
-            if batch.header().next_offset() <= offset {
-                return Err(format!("batch at offset {offset} says that it ends before that"));
-            }
-            offset = batch.header().next_offset();
-            if batch.header().attributes.is_control() {
-                continue;
-            }
-            for record in batch
-                .records(MAX_BATCH_BYTES)
-                .map_err(|error| error.to_string())?
-            {
-                let record = record.map_err(|error| error.to_string())?;
-                if let Some(key) = record.key {
-                    // Copies: what is kept must not hold the mapped segment it was read from.
-                    take_in(
-                        Bytes::copy_from_slice(&key),
-                        record.value.map(|value| Bytes::copy_from_slice(&value)),
-                    );
-                }
-            }
-        }
-    }
-}
-
 /// The partition that keeps a group's records: Java's hash of its id, without the sign, as Kafka places it.
 pub(crate) fn partition_of(group_id: &str, partitions: i32) -> i32 {
-    let hash = group_id.encode_utf16().fold(0i32, |hash, unit| {
-        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
-    });
+    let hash = group_id.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
     hash.checked_abs().unwrap_or(0) % partitions.max(1)
 }
 

@@ -102,12 +102,7 @@ pub(crate) struct SyncResponse {
 
 impl SyncResponse {
     pub(crate) fn error(error: ErrorCode) -> Self {
-        Self {
-            error,
-            protocol_type: None,
-            protocol_name: None,
-            assignment: Bytes::new(),
-        }
+        Self { error, protocol_type: None, protocol_name: None, assignment: Bytes::new() }
     }
 }
 

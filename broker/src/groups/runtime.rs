@@ -31,11 +31,7 @@ enum Command {
     Leave(String, Vec<LeavingMember>, oneshot::Sender<Outcomes>),
     Commit(Box<CommitRequest>, oneshot::Sender<Outcomes>),
     /// `None` asks for all of the group's offsets.
-    FetchOffsets(
-        String,
-        Option<Vec<(String, i32)>>,
-        oneshot::Sender<FetchedOffsets>,
-    ),
+    FetchOffsets(String, Option<Vec<(String, i32)>>, oneshot::Sender<FetchedOffsets>),
     DeleteOffsets(String, Vec<(String, i32)>, oneshot::Sender<Outcomes>),
     DeleteGroups(Vec<String>, oneshot::Sender<Outcomes>),
     ForgetTopic(String),
@@ -86,8 +82,7 @@ impl GroupCoordinator {
     }
 
     pub(crate) async fn commit(&self, request: CommitRequest) -> Outcomes {
-        self.ask(|reply| Command::Commit(Box::new(request), reply))
-            .await?
+        self.ask(|reply| Command::Commit(Box::new(request), reply)).await?
     }
 
     pub(crate) async fn fetch_offsets(
@@ -95,13 +90,11 @@ impl GroupCoordinator {
         group_id: String,
         partitions: Option<Vec<(String, i32)>>,
     ) -> Result<FetchedOffsets, ErrorCode> {
-        self.ask(|reply| Command::FetchOffsets(group_id, partitions, reply))
-            .await
+        self.ask(|reply| Command::FetchOffsets(group_id, partitions, reply)).await
     }
 
     pub(crate) async fn delete_offsets(&self, group_id: String, partitions: Vec<(String, i32)>) -> Outcomes {
-        self.ask(|reply| Command::DeleteOffsets(group_id, partitions, reply))
-            .await?
+        self.ask(|reply| Command::DeleteOffsets(group_id, partitions, reply)).await?
     }
 
     pub(crate) async fn delete_groups(&self, group_ids: Vec<String>) -> Outcomes {
@@ -263,16 +256,10 @@ impl Runtime {
     fn fetch_offsets(&self, group_id: &str, partitions: Option<Vec<(String, i32)>>) -> FetchedOffsets {
         let Some(partitions) = partitions else {
             let all = self.shard.all_offsets(group_id).into_iter();
-            return all
-                .map(|(topic, partition, offset)| (topic, partition, Some(offset)))
-                .collect();
+            return all.map(|(topic, partition, offset)| (topic, partition, Some(offset))).collect();
         };
         let offsets = self.shard.offsets(group_id, &partitions);
-        partitions
-            .into_iter()
-            .zip(offsets)
-            .map(|((topic, partition), offset)| (topic, partition, offset))
-            .collect()
+        partitions.into_iter().zip(offsets).map(|((topic, partition), offset)| (topic, partition, offset)).collect()
     }
 
     fn take_effects(&mut self) {

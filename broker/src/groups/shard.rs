@@ -28,11 +28,7 @@ pub(crate) struct GroupRecord {
 
 impl GroupRecord {
     fn offset(key: &OffsetCommitKey, value: Option<&OffsetCommitValue>) -> Self {
-        Self {
-            group_id: key.group.clone(),
-            key: key.encode(),
-            value: value.map(OffsetCommitValue::encode),
-        }
+        Self { group_id: key.group.clone(), key: key.encode(), value: value.map(OffsetCommitValue::encode) }
     }
 
     pub(crate) fn group(group_id: &str, value: Option<&GroupMetadataValue>) -> Self {
@@ -171,22 +167,15 @@ impl GroupShard {
         if member.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
-        match self.step(&member.group_id, now, |group, turn| {
-            group.admit_commit(member, turn)
-        }) {
+        match self.step(&member.group_id, now, |group, turn| group.admit_commit(member, turn)) {
             Some(admitted) => admitted?,
             // A group without members: whoever assigns its own partitions, or an administrator.
             None if member.generation < 0 => {}
             None if request.knows_group_id_not_found => return Err(ErrorCode::GroupIdNotFound),
             None => return Err(ErrorCode::IllegalGeneration),
         }
-        let expire_timestamp = request
-            .retention_ms
-            .map_or(-1, |retention| now.wall_ms.saturating_add(retention));
-        let mut proposal = Proposal {
-            outcomes: Vec::new(),
-            records: Vec::new(),
-        };
+        let expire_timestamp = request.retention_ms.map_or(-1, |retention| now.wall_ms.saturating_add(retention));
+        let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
         for offset in &request.offsets {
             if offset.metadata.len() > self.settings.offset_metadata_max_bytes {
                 proposal.outcomes.push(ErrorCode::OffsetMetadataTooLarge);
@@ -211,11 +200,7 @@ impl GroupShard {
     }
 
     /// The committed offsets of these partitions; `None` where there is none.
-    pub(crate) fn offsets(
-        &self,
-        group_id: &str,
-        partitions: &[(String, i32)],
-    ) -> Vec<Option<CommittedOffset>> {
+    pub(crate) fn offsets(&self, group_id: &str, partitions: &[(String, i32)]) -> Vec<Option<CommittedOffset>> {
         let of = |(topic, partition): &(String, i32)| self.offsets.of(group_id, topic, *partition);
         partitions.iter().map(of).collect()
     }
@@ -225,19 +210,12 @@ impl GroupShard {
     }
 
     /// The records that take these offsets away. Those of topics to which a member subscribes stay.
-    pub(crate) fn delete_offsets(
-        &self,
-        group_id: &str,
-        partitions: &[(String, i32)],
-    ) -> Result<Proposal, ErrorCode> {
+    pub(crate) fn delete_offsets(&self, group_id: &str, partitions: &[(String, i32)]) -> Result<Proposal, ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         if group.state() != GroupState::Empty && !group.is_consumer_group() {
             return Err(ErrorCode::NonEmptyGroup);
         }
-        let mut proposal = Proposal {
-            outcomes: Vec::new(),
-            records: Vec::new(),
-        };
+        let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
         for (topic, partition) in partitions {
             if group.subscribes_to(topic) {
                 proposal.outcomes.push(ErrorCode::GroupSubscribedToTopic);
@@ -245,11 +223,7 @@ impl GroupShard {
             }
             proposal.outcomes.push(ErrorCode::None);
             if self.offsets.of(group_id, topic, *partition).is_some() {
-                let key = OffsetCommitKey {
-                    group: group_id.to_owned(),
-                    topic: topic.clone(),
-                    partition: *partition,
-                };
+                let key = OffsetCommitKey { group: group_id.to_owned(), topic: topic.clone(), partition: *partition };
                 proposal.records.push(GroupRecord::offset(&key, None));
             }
         }
@@ -258,10 +232,7 @@ impl GroupShard {
 
     /// The records that take groups away with all they have. Groups with members stay.
     pub(crate) fn delete_groups(&self, group_ids: &[String]) -> Proposal {
-        let mut proposal = Proposal {
-            outcomes: Vec::new(),
-            records: Vec::new(),
-        };
+        let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
         for group_id in group_ids {
             let outcome = match self.groups.get(group_id.as_str()) {
                 _ if group_id.is_empty() => ErrorCode::InvalidGroupId,
@@ -269,9 +240,7 @@ impl GroupShard {
                 Some(group) if group.state() != GroupState::Empty => ErrorCode::NonEmptyGroup,
                 Some(_) => {
                     let keys = self.offsets.keys_of(group_id);
-                    proposal
-                        .records
-                        .extend(keys.iter().map(|key| GroupRecord::offset(key, None)));
+                    proposal.records.extend(keys.iter().map(|key| GroupRecord::offset(key, None)));
                     proposal.records.push(GroupRecord::group(group_id, None));
                     ErrorCode::None
                 }
@@ -283,11 +252,7 @@ impl GroupShard {
 
     /// The records that take away the offsets in a topic that is no more.
     pub(crate) fn forget_topic(&self, topic: &str) -> Vec<GroupRecord> {
-        self.offsets
-            .keys_of_topic(topic)
-            .iter()
-            .map(|key| GroupRecord::offset(key, None))
-            .collect()
+        self.offsets.keys_of_topic(topic).iter().map(|key| GroupRecord::offset(key, None)).collect()
     }
 
     pub(crate) fn list(&self) -> Vec<GroupListing> {
@@ -333,8 +298,7 @@ impl GroupShard {
                     Some(value) if loading => {
                         let group_id: Arc<str> = group_id.into();
                         let value = GroupMetadataValue::decode(value)?;
-                        self.groups
-                            .insert(Arc::clone(&group_id), ClassicGroup::restore(group_id, value));
+                        self.groups.insert(Arc::clone(&group_id), ClassicGroup::restore(group_id, value));
                     }
                     Some(_) => {}
                 },
@@ -350,8 +314,7 @@ impl GroupShard {
     fn group_or_new(&mut self, group_id: &str, now: Now) {
         if !self.groups.contains_key(group_id) {
             let id: Arc<str> = group_id.into();
-            self.groups
-                .insert(Arc::clone(&id), ClassicGroup::new(id, now.wall_ms));
+            self.groups.insert(Arc::clone(&id), ClassicGroup::new(id, now.wall_ms));
         }
     }
 

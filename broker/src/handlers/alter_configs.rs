@@ -17,9 +17,7 @@ pub(crate) const API: Api = Api::new::<AlterConfigsRequest>("AlterConfigs", 0..=
 #[allow(clippy::unused_async, reason = "handlers have one shape")]
 pub(crate) async fn handle(cx: &RequestContext, request: AlterConfigsRequest) -> AlterConfigsResponse {
     let responses = request.resources.iter().map(|asked| {
-        let (error, message) = alter(cx, asked, request.validate_only)
-            .err()
-            .unwrap_or((ErrorCode::None, None));
+        let (error, message) = alter(cx, asked, request.validate_only).err().unwrap_or((ErrorCode::None, None));
         AlterConfigsResourceResponse::default()
             .with_error_code(error.code())
             .with_error_message(message)
@@ -31,10 +29,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: AlterConfigsRequest) ->
 
 fn alter(cx: &RequestContext, asked: &AlterConfigsResource, validate_only: bool) -> Result<(), Refused> {
     let resource = Resource::find(cx, asked.resource_type, &asked.resource_name)?;
-    let pairs = asked
-        .configs
-        .iter()
-        .map(|config| (&*config.name, config.value.as_deref()));
+    let pairs = asked.configs.iter().map(|config| (&*config.name, config.value.as_deref()));
     let configs = parse_replacement(pairs).map_err(|error| refused(&error))?;
     resource.change(cx, &Change::All(configs), validate_only)
 }

@@ -19,10 +19,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: ApiVersionsRequest) -> 
     if cx.version >= 3 && !names.into_iter().all(|name| is_software_name(name)) {
         return ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
     }
-    let api_keys = APIS
-        .iter()
-        .map(|api| version_range(api, api.advertised_min))
-        .collect();
+    let api_keys = APIS.iter().map(|api| version_range(api, api.advertised_min)).collect();
     ApiVersionsResponse::default().with_api_keys(api_keys)
 }
 
@@ -35,10 +32,7 @@ pub(crate) fn fall_back(correlation_id: i32) -> Result<ResponseFrame, EncodeErro
 }
 
 fn version_range(api: &Api, min: i16) -> ApiVersion {
-    ApiVersion::default()
-        .with_api_key(api.key)
-        .with_min_version(min)
-        .with_max_version(api.max)
+    ApiVersion::default().with_api_key(api.key).with_min_version(min).with_max_version(api.max)
 }
 
 /// Kafka's pattern: letters, digits, '-' and '.', beginning and ending with a letter or digit.

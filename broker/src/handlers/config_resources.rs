@@ -7,8 +7,8 @@ use brooklet_protocol::{ErrorCode, StrBytes};
 use super::{refusal, text};
 use crate::apis::RequestContext;
 use crate::config::{
-    AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_topic,
-    replace_broker, validate_topic,
+    AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_topic, replace_broker,
+    validate_topic,
 };
 use crate::node::NodeConfig;
 use crate::topics::{Topic, TopicError};
@@ -45,21 +45,13 @@ impl Resource {
             }
             BROKER if name.is_empty() => Ok(Self::Broker(DynamicScope::Default)),
             BROKER if name == cx.node.node_id().to_string() => Ok(Self::Broker(DynamicScope::Broker)),
-            BROKER => Err(invalid(format!(
-                "the only broker is {}, not '{name}'",
-                cx.node.node_id()
-            ))),
+            BROKER => Err(invalid(format!("the only broker is {}, not '{name}'", cx.node.node_id()))),
             other => Err(invalid(format!("resources of type {other} have no configs here"))),
         }
     }
 
     /// Changes its configs, or with `validate_only` tells whether they could be.
-    pub(super) fn change(
-        &self,
-        cx: &RequestContext,
-        change: &Change,
-        validate_only: bool,
-    ) -> Result<(), Refused> {
+    pub(super) fn change(&self, cx: &RequestContext, change: &Change, validate_only: bool) -> Result<(), Refused> {
         match self {
             Self::Topic(topic) => change_topic(cx, topic, change, validate_only),
             Self::Broker(scope) => change_broker(cx, *scope, change, validate_only),
@@ -67,12 +59,7 @@ impl Resource {
     }
 }
 
-fn change_topic(
-    cx: &RequestContext,
-    topic: &Topic,
-    change: &Change,
-    validate_only: bool,
-) -> Result<(), Refused> {
+fn change_topic(cx: &RequestContext, topic: &Topic, change: &Change, validate_only: bool) -> Result<(), Refused> {
     let config = cx.node.config();
     let overrides = match change {
         Change::Some(changes) => alter_topic(&topic.settings().overrides, changes, &config.layers),
@@ -82,10 +69,7 @@ fn change_topic(
     if validate_only {
         return Ok(());
     }
-    cx.node
-        .topics
-        .configure(topic, overrides, &config.layers)
-        .map_err(|error| refusal(&error))
+    cx.node.topics.configure(topic, overrides, &config.layers).map_err(|error| refusal(&error))
 }
 
 fn change_broker(
@@ -104,10 +88,7 @@ fn change_broker(
             return Ok(present.clone());
         }
         let (entity, configs) = kept(cx, scope, &layers);
-        cx.node
-            .topics
-            .configure_broker(entity, configs, &layers)
-            .map_err(|error| refusal(&error))?;
+        cx.node.topics.configure_broker(entity, configs, &layers).map_err(|error| refusal(&error))?;
         Ok(NodeConfig { layers, broker })
     })
 }

@@ -16,20 +16,14 @@ use crate::topics::TopicError;
 pub(crate) const API: Api = Api::new::<CreatePartitionsRequest>("CreatePartitions", 0..=3);
 
 #[allow(clippy::unused_async, reason = "handlers have one shape")]
-pub(crate) async fn handle(
-    cx: &RequestContext,
-    request: CreatePartitionsRequest,
-) -> CreatePartitionsResponse {
+pub(crate) async fn handle(cx: &RequestContext, request: CreatePartitionsRequest) -> CreatePartitionsResponse {
     let mut named: HashMap<&str, usize> = HashMap::new();
     for topic in &request.topics {
         *named.entry(&topic.name).or_default() += 1;
     }
     let results = request.topics.iter().map(|topic| {
         let outcome = if named[&**topic.name] > 1 {
-            Err((
-                ErrorCode::InvalidRequest,
-                Some(text("the request names this topic twice")),
-            ))
+            Err((ErrorCode::InvalidRequest, Some(text("the request names this topic twice"))))
         } else {
             create(cx, topic, request.validate_only)
         };
@@ -49,27 +43,18 @@ fn create(
 ) -> Result<(), (ErrorCode, Option<brooklet_protocol::StrBytes>)> {
     let unknown = || refusal(&TopicError::Unknown(asked.name.to_string()));
     let topic = cx.node.topics.by_name(&asked.name).ok_or_else(unknown)?;
-    cx.node
-        .topics
-        .check_partitions(&topic, asked.count)
-        .map_err(|error| refusal(&error))?;
+    cx.node.topics.check_partitions(&topic, asked.count).map_err(|error| refusal(&error))?;
     if let Some(assignments) = &asked.assignments {
         let added = asked.count - topic.partition_count();
         let node_id = cx.node.node_id();
-        let elsewhere = assignments
-            .iter()
-            .any(|one| one.broker_ids.iter().map(|id| id.0).ne([node_id]));
+        let elsewhere = assignments.iter().any(|one| one.broker_ids.iter().map(|id| id.0).ne([node_id]));
         if elsewhere || assignments.len() as i32 != added {
-            let message =
-                format!("{added} partitions are added, each of which can only be on broker {node_id}");
+            let message = format!("{added} partitions are added, each of which can only be on broker {node_id}");
             return Err((ErrorCode::InvalidReplicaAssignment, Some(text(message))));
         }
     }
     if validate_only {
         return Ok(());
     }
-    cx.node
-        .topics
-        .add_partitions(&topic, asked.count)
-        .map_err(|error| refusal(&error))
+    cx.node.topics.add_partitions(&topic, asked.count).map_err(|error| refusal(&error))
 }

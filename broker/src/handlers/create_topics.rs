@@ -28,22 +28,13 @@ pub(crate) async fn handle(cx: &RequestContext, request: CreateTopicsRequest) ->
     let topics = request.topics.iter().map(|topic| {
         let result = CreatableTopicResult::default().with_name(topic.name.clone());
         let outcome = if named[&**topic.name] > 1 {
-            Err(Refused(
-                ErrorCode::InvalidRequest,
-                "the request names this topic twice".to_owned(),
-            ))
+            Err(Refused(ErrorCode::InvalidRequest, "the request names this topic twice".to_owned()))
         } else {
             create(cx, topic, request.validate_only, result.clone())
         };
         outcome.unwrap_or_else(|Refused(code, message)| {
-            let result = result
-                .with_error_code(code.code())
-                .with_error_message(Some(text(message)));
-            if cx.version >= 5 {
-                result.with_num_partitions(-1).with_replication_factor(-1)
-            } else {
-                result
-            }
+            let result = result.with_error_code(code.code()).with_error_message(Some(text(message)));
+            if cx.version >= 5 { result.with_num_partitions(-1).with_replication_factor(-1) } else { result }
         })
     });
     CreateTopicsResponse::default().with_topics(topics.collect())
@@ -70,11 +61,7 @@ fn create(
         result
     } else {
         let created = cx.node.topics.create(&new, layers)?;
-        if cx.version >= 7 {
-            result.with_topic_id(created.id())
-        } else {
-            result
-        }
+        if cx.version >= 7 { result.with_topic_id(created.id()) } else { result }
     };
     if cx.version < 5 {
         return Ok(result);
@@ -94,21 +81,12 @@ fn create(
 }
 
 fn new_topic(cx: &RequestContext, topic: &CreatableTopic) -> Result<NewTopic, Refused> {
-    let pairs = topic
-        .configs
-        .iter()
-        .map(|config| (&*config.name, config.value.as_deref()));
-    let configs =
-        parse_created(pairs).map_err(|error| Refused(ErrorCode::InvalidConfig, error.to_string()))?;
+    let pairs = topic.configs.iter().map(|config| (&*config.name, config.value.as_deref()));
+    let configs = parse_created(pairs).map_err(|error| Refused(ErrorCode::InvalidConfig, error.to_string()))?;
     let name = topic.name.to_string();
     if !topic.assignments.is_empty() {
         let (partitions, replication_factor) = assigned(cx, topic)?;
-        return Ok(NewTopic {
-            name,
-            partitions,
-            replication_factor,
-            configs,
-        });
+        return Ok(NewTopic { name, partitions, replication_factor, configs });
     }
     let partitions = match topic.num_partitions {
         -1 => cx.node.config().broker.num_partitions,
@@ -118,17 +96,11 @@ fn new_topic(cx: &RequestContext, topic: &CreatableTopic) -> Result<NewTopic, Re
         -1 => cx.node.default_replication_factor(),
         factor if factor >= 1 => factor,
         factor => {
-            let message =
-                format!("replication factor must be at least 1, or -1 for the default, not {factor}");
+            let message = format!("replication factor must be at least 1, or -1 for the default, not {factor}");
             return Err(Refused(ErrorCode::InvalidReplicationFactor, message));
         }
     };
-    Ok(NewTopic {
-        name,
-        partitions,
-        replication_factor,
-        configs,
-    })
+    Ok(NewTopic { name, partitions, replication_factor, configs })
 }
 
 /// Partitions and replication factor of a topic whose replicas the client places itself.
@@ -144,14 +116,8 @@ fn assigned(cx: &RequestContext, topic: &CreatableTopic) -> Result<(i32, i16), R
     if !indexes.iter().copied().eq(0..indexes.len() as i32) {
         return invalid("assigned partitions must be 0, 1, 2 and so on, each once".to_owned());
     }
-    if topic
-        .assignments
-        .iter()
-        .any(|one| one.broker_ids.iter().map(|id| id.0).ne([node_id]))
-    {
-        return invalid(format!(
-            "the only broker is {node_id}; each partition must be assigned to it alone"
-        ));
+    if topic.assignments.iter().any(|one| one.broker_ids.iter().map(|id| id.0).ne([node_id])) {
+        return invalid(format!("the only broker is {node_id}; each partition must be assigned to it alone"));
     }
     Ok((indexes.len() as i32, 1))
 }

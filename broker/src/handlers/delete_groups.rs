@@ -16,14 +16,9 @@ pub(crate) async fn handle(cx: &RequestContext, request: DeleteGroupsRequest) ->
         Ok(outcomes) => outcomes,
         Err(error) => vec![error; count],
     };
-    let results = request
-        .groups_names
-        .into_iter()
-        .zip(outcomes)
-        .map(|(group_id, error)| {
-            DeletableGroupResult::default()
-                .with_group_id(group_id)
-                .with_error_code(error.code())
+    let results =
+        request.groups_names.into_iter().zip(outcomes).map(|(group_id, error)| {
+            DeletableGroupResult::default().with_group_id(group_id).with_error_code(error.code())
         });
     DeleteGroupsResponse::default().with_results(results.collect())
 }

@@ -3,9 +3,7 @@
 //! Moves the start of a partition's log; -1 means its end. Segments that lie below go at once.
 
 use brooklet_protocol::ErrorCode;
-use brooklet_protocol::messages::delete_records_response::{
-    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
-};
+use brooklet_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use brooklet_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::apis::{Api, RequestContext};
@@ -26,14 +24,10 @@ pub(crate) async fn handle(cx: &RequestContext, request: DeleteRecordsRequest) -
             let result = DeleteRecordsPartitionResult::default().with_partition_index(asked.partition_index);
             match delete(found.as_deref(), asked.partition_index, asked.offset) {
                 Ok(start) => result.with_low_watermark(start),
-                Err(error) => result
-                    .with_low_watermark(UNKNOWN_OFFSET)
-                    .with_error_code(error.code()),
+                Err(error) => result.with_low_watermark(UNKNOWN_OFFSET).with_error_code(error.code()),
             }
         });
-        DeleteRecordsTopicResult::default()
-            .with_name(topic.name)
-            .with_partitions(partitions.collect())
+        DeleteRecordsTopicResult::default().with_name(topic.name).with_partitions(partitions.collect())
     });
     DeleteRecordsResponse::default().with_topics(topics.collect())
 }

@@ -13,15 +13,8 @@ use crate::apis::{Api, RequestContext};
 pub(crate) const API: Api = Api::new::<DeleteTopicsRequest>("DeleteTopics", 1..=6);
 
 pub(crate) async fn handle(cx: &RequestContext, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
-    let named = request
-        .topic_names
-        .into_iter()
-        .map(|name| DeleteTopicState::default().with_name(Some(name)));
-    let topics: Vec<_> = if cx.version >= 6 {
-        request.topics
-    } else {
-        named.collect()
-    };
+    let named = request.topic_names.into_iter().map(|name| DeleteTopicState::default().with_name(Some(name)));
+    let topics: Vec<_> = if cx.version >= 6 { request.topics } else { named.collect() };
     let enabled = cx.node.config().broker.delete_topic_enable;
     let mut responses = Vec::with_capacity(topics.len());
     for asked in topics {
@@ -32,18 +25,10 @@ pub(crate) async fn handle(cx: &RequestContext, request: DeleteTopicsRequest) ->
 
 async fn delete(cx: &RequestContext, asked: DeleteTopicState, enabled: bool) -> DeletableTopicResult {
     let result = DeletableTopicResult::default().with_name(asked.name.clone());
-    let result = if cx.version >= 6 {
-        result.with_topic_id(asked.topic_id)
-    } else {
-        result
-    };
+    let result = if cx.version >= 6 { result.with_topic_id(asked.topic_id) } else { result };
     if !enabled {
         // Before v3 there was no code for it.
-        let error = if cx.version >= 3 {
-            ErrorCode::TopicDeletionDisabled
-        } else {
-            ErrorCode::InvalidRequest
-        };
+        let error = if cx.version >= 3 { ErrorCode::TopicDeletionDisabled } else { ErrorCode::InvalidRequest };
         return result.with_error_code(error.code());
     }
     let (found, missing) = match &asked.name {
@@ -54,11 +39,7 @@ async fn delete(cx: &RequestContext, asked: DeleteTopicState, enabled: bool) -> 
         return with_message(cx, result.with_error_code(missing.code()), missing.message());
     };
     let result = result.with_name(Some(topic_name(topic.name())));
-    let result = if cx.version >= 6 {
-        result.with_topic_id(topic.id())
-    } else {
-        result
-    };
+    let result = if cx.version >= 6 { result.with_topic_id(topic.id()) } else { result };
     match cx.node.delete_topic(&topic).await {
         Ok(()) => result,
         Err(error) => {
@@ -70,9 +51,5 @@ async fn delete(cx: &RequestContext, asked: DeleteTopicState, enabled: bool) -> 
 
 /// Messages came with v5.
 fn with_message(cx: &RequestContext, result: DeletableTopicResult, message: &str) -> DeletableTopicResult {
-    if cx.version >= 5 {
-        result.with_error_message(Some(text(message)))
-    } else {
-        result
-    }
+    if cx.version >= 5 { result.with_error_message(Some(text(message))) } else { result }
 }

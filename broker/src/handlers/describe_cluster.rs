@@ -19,14 +19,8 @@ const CONTROLLERS: i8 = 2;
 pub(crate) async fn handle(cx: &RequestContext, request: DescribeClusterRequest) -> DescribeClusterResponse {
     if request.endpoint_type != BROKERS {
         let (error, message) = match request.endpoint_type {
-            CONTROLLERS => (
-                ErrorCode::MismatchedEndpointType,
-                "this is a broker, not a controller",
-            ),
-            _ => (
-                ErrorCode::UnsupportedEndpointType,
-                "endpoint type must be 1 (brokers) or 2 (controllers)",
-            ),
+            CONTROLLERS => (ErrorCode::MismatchedEndpointType, "this is a broker, not a controller"),
+            _ => (ErrorCode::UnsupportedEndpointType, "endpoint type must be 1 (brokers) or 2 (controllers)"),
         };
         return DescribeClusterResponse::default()
             .with_error_code(error.code())

@@ -21,12 +21,8 @@ pub(crate) async fn handle(cx: &RequestContext, request: DescribeConfigsRequest)
         let result = DescribeConfigsResult::default()
             .with_resource_type(asked.resource_type)
             .with_resource_name(asked.resource_name.clone());
-        let wanted = |name: &str| {
-            asked
-                .configuration_keys
-                .as_ref()
-                .is_none_or(|keys| keys.iter().any(|key| &**key == name))
-        };
+        let wanted =
+            |name: &str| asked.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name));
         match Resource::find(cx, asked.resource_type, &asked.resource_name) {
             Ok(resource) => {
                 let entries = describe(cx, &resource, wanted).into_iter();
@@ -47,22 +43,14 @@ fn describe(cx: &RequestContext, resource: &Resource, wanted: impl Fn(&str) -> b
     }
 }
 
-fn answer(
-    version: i16,
-    request: &DescribeConfigsRequest,
-    entry: ConfigEntry,
-) -> DescribeConfigsResourceResult {
+fn answer(version: i16, request: &DescribeConfigsRequest, entry: ConfigEntry) -> DescribeConfigsResourceResult {
     let config_type = entry.type_code();
-    let synonyms = entry
-        .synonyms
-        .into_iter()
-        .filter(|_| request.include_synonyms)
-        .map(|synonym| {
-            DescribeConfigsSynonym::default()
-                .with_name(text(synonym.name))
-                .with_value(synonym.value.map(text))
-                .with_source(synonym.source.code())
-        });
+    let synonyms = entry.synonyms.into_iter().filter(|_| request.include_synonyms).map(|synonym| {
+        DescribeConfigsSynonym::default()
+            .with_name(text(synonym.name))
+            .with_value(synonym.value.map(text))
+            .with_source(synonym.source.code())
+    });
     let result = DescribeConfigsResourceResult::default()
         .with_name(text(entry.name))
         .with_value(entry.value.map(text))
@@ -74,7 +62,5 @@ fn answer(
         return result;
     }
     let documentation = entry.doc.filter(|_| request.include_documentation).map(text);
-    result
-        .with_config_type(config_type)
-        .with_documentation(documentation)
+    result.with_config_type(config_type).with_documentation(documentation)
 }

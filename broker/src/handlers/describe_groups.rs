@@ -50,6 +50,5 @@ fn missing(version: i16, group_id: &GroupId) -> DescribedGroup {
         return dead;
     }
     let message = format!("group {} does not exist", &**group_id);
-    dead.with_error_code(ErrorCode::GroupIdNotFound.code())
-        .with_error_message(Some(text(message)))
+    dead.with_error_code(ErrorCode::GroupIdNotFound.code()).with_error_message(Some(text(message)))
 }

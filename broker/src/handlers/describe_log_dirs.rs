@@ -17,13 +17,7 @@ pub(crate) const API: Api = Api::new::<DescribeLogDirsRequest>("DescribeLogDirs"
 #[allow(clippy::unused_async, reason = "handlers have one shape")]
 pub(crate) async fn handle(cx: &RequestContext, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
     let topics = match request.topics {
-        None => cx
-            .node
-            .topics
-            .all()
-            .iter()
-            .map(|topic| describe(topic, |_| true))
-            .collect(),
+        None => cx.node.topics.all().iter().map(|topic| describe(topic, |_| true)).collect(),
         Some(asked) => asked
             .iter()
             .filter_map(|asked| {
@@ -33,32 +27,23 @@ pub(crate) async fn handle(cx: &RequestContext, request: DescribeLogDirsRequest)
             .collect(),
     };
     let path = cx.node.data_dir.path();
-    let mut result = DescribeLogDirsResult::default()
-        .with_log_dir(text(path.to_string_lossy()))
-        .with_topics(topics);
+    let mut result = DescribeLogDirsResult::default().with_log_dir(text(path.to_string_lossy())).with_topics(topics);
     if cx.version >= 4
         && let Ok(space) = cx.node.data_dir.space()
     {
-        result = result
-            .with_total_bytes(space.total_bytes)
-            .with_usable_bytes(space.usable_bytes);
+        result = result.with_total_bytes(space.total_bytes).with_usable_bytes(space.usable_bytes);
     }
     DescribeLogDirsResponse::default().with_results(vec![result])
 }
 
 fn describe(topic: &Topic, wanted: impl Fn(i32) -> bool) -> DescribeLogDirsTopic {
     let all = topic.partitions();
-    let partitions = all
-        .iter()
-        .filter(|partition| wanted(partition.index()))
-        .map(|partition| {
-            // A log that does not open has no size that could be told; its own reads and appends say what is wrong.
-            let size = partition.view().map_or(0, |view| view.size());
-            DescribeLogDirsPartition::default()
-                .with_partition_index(partition.index())
-                .with_partition_size(i64::try_from(size).unwrap_or(i64::MAX))
-        });
-    DescribeLogDirsTopic::default()
-        .with_name(topic_name(topic.name()))
-        .with_partitions(partitions.collect())
+    let partitions = all.iter().filter(|partition| wanted(partition.index())).map(|partition| {
+        // A log that does not open has no size that could be told; its own reads and appends say what is wrong.
+        let size = partition.view().map_or(0, |view| view.size());
+        DescribeLogDirsPartition::default()
+            .with_partition_index(partition.index())
+            .with_partition_size(i64::try_from(size).unwrap_or(i64::MAX))
+    });
+    DescribeLogDirsTopic::default().with_name(topic_name(topic.name())).with_partitions(partitions.collect())
 }

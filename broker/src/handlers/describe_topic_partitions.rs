@@ -7,9 +7,7 @@ use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
-use brooklet_protocol::messages::{
-    BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse,
-};
+use brooklet_protocol::messages::{BrokerId, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse};
 
 use super::{operations, topic_name};
 use crate::apis::{Api, RequestContext};
@@ -27,28 +25,15 @@ pub(crate) async fn handle(
     request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
     let mut names: Vec<String> = match request.topics.is_empty() {
-        true => cx
-            .node
-            .topics
-            .all()
-            .iter()
-            .map(|topic| topic.name().to_owned())
-            .collect(),
-        false => request
-            .topics
-            .iter()
-            .map(|topic| topic.name.to_string())
-            .collect(),
+        true => cx.node.topics.all().iter().map(|topic| topic.name().to_owned()).collect(),
+        false => request.topics.iter().map(|topic| topic.name.to_string()).collect(),
     };
     names.sort_unstable();
     names.dedup();
     let mut first_partition = 0;
     if let Some(cursor) = &request.cursor {
         names.retain(|name| name.as_str() >= &**cursor.topic_name);
-        if names
-            .first()
-            .is_some_and(|name| name.as_str() == &**cursor.topic_name)
-        {
+        if names.first().is_some_and(|name| name.as_str() == &**cursor.topic_name) {
             first_partition = cursor.partition_index.max(0);
         }
     }
@@ -69,9 +54,7 @@ pub(crate) async fn handle(
         };
         let end = topic.partition_count().min(first.saturating_add(left));
         left -= (end - first).max(0);
-        response
-            .topics
-            .push(described(&topic, first..end, BrokerId(cx.node.node_id())));
+        response.topics.push(described(&topic, first..end, BrokerId(cx.node.node_id())));
         if end < topic.partition_count() {
             response.next_cursor = Some(cursor(&name, end));
             break;
@@ -110,7 +93,5 @@ fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
 }
 
 fn cursor(topic: &str, partition: i32) -> Cursor {
-    Cursor::default()
-        .with_topic_name(topic_name(topic))
-        .with_partition_index(partition)
+    Cursor::default().with_topic_name(topic_name(topic)).with_partition_index(partition)
 }

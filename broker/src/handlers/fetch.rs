@@ -30,28 +30,14 @@ const READ_COMMITTED: i8 = 1;
 
 pub(crate) async fn handle(cx: &RequestContext, request: FetchRequest) -> Answer<messages::FetchResponse> {
     let limits = Limits::of(&request, cx);
-    let context = match cx
-        .node
-        .fetch_sessions
-        .lock()
-        .begin(session_request(request, cx.version), cx.node.clock.monotonic())
-    {
-        Ok(context) => context,
-        Err(error) => {
-            return encode(
-                cx,
-                &FetchResponse {
-                    error,
-                    ..FetchResponse::default()
-                },
-            );
-        }
-    };
-    let sources: Vec<Source> = context
-        .partitions
-        .iter()
-        .map(|wanted| Source::find(cx, wanted))
-        .collect();
+    let context =
+        match cx.node.fetch_sessions.lock().begin(session_request(request, cx.version), cx.node.clock.monotonic()) {
+            Ok(context) => context,
+            Err(error) => {
+                return encode(cx, &FetchResponse { error, ..FetchResponse::default() });
+            }
+        };
+    let sources: Vec<Source> = context.partitions.iter().map(|wanted| Source::find(cx, wanted)).collect();
     let mut read = read_all(&context, &sources, &limits);
     if read.bytes < limits.min_bytes && !read.failed && read.readable > 0 && !limits.max_wait.is_zero() {
         wait(cx, &context, &sources, &limits, &read).await;
@@ -100,19 +86,12 @@ fn session_request(request: FetchRequest, version: i16) -> SessionRequest {
     }
     let forgotten = request.forgotten_topics_data.into_iter().flat_map(|topic| {
         let topic_key = key(&topic.topic, topic.topic_id);
-        topic
-            .partitions
-            .into_iter()
-            .map(move |partition| (topic_key.clone(), partition))
+        topic.partitions.into_iter().map(move |partition| (topic_key.clone(), partition))
     });
     SessionRequest {
         session_id: request.session_id,
         // Before v7 there were no sessions.
-        session_epoch: if version >= 7 {
-            request.session_epoch
-        } else {
-            crate::fetch_session::FINAL_EPOCH
-        },
+        session_epoch: if version >= 7 { request.session_epoch } else { crate::fetch_session::FINAL_EPOCH },
         uses_topic_ids,
         forgotten: forgotten.collect(),
         partitions,
@@ -160,12 +139,7 @@ struct ReadAll {
 }
 
 fn read_all(context: &FetchContext, sources: &[Source], limits: &Limits) -> ReadAll {
-    let mut all = ReadAll {
-        partitions: Vec::with_capacity(sources.len()),
-        bytes: 0,
-        failed: false,
-        readable: 0,
-    };
+    let mut all = ReadAll { partitions: Vec::with_capacity(sources.len()), bytes: 0, failed: false, readable: 0 };
     for (wanted, source) in context.partitions.iter().zip(sources) {
         let partition = match &source.partition {
             Err(error) => refused(wanted.partition, *error),
@@ -183,20 +157,10 @@ fn read_all(context: &FetchContext, sources: &[Source], limits: &Limits) -> Read
     all
 }
 
-fn read(
-    wanted: &WantedPartition,
-    view: &LogView,
-    limits: &Limits,
-    left: usize,
-    first: bool,
-) -> FetchedPartition {
+fn read(wanted: &WantedPartition, view: &LogView, limits: &Limits, left: usize, first: bool) -> FetchedPartition {
     let last_stable_offset = view.last_stable_offset();
     let high_watermark = view.next_offset();
-    let upto = if limits.committed_only {
-        last_stable_offset
-    } else {
-        high_watermark
-    };
+    let upto = if limits.committed_only { last_stable_offset } else { high_watermark };
     let max_bytes = usize::try_from(wanted.max_bytes).unwrap_or(0).min(left);
     let records = match view.read(wanted.fetch_offset, upto, max_bytes, first) {
         Ok(slice) => slice.records,
@@ -232,24 +196,13 @@ fn refused(index: i32, error: ErrorCode) -> FetchedPartition {
 }
 
 /// Waits until enough has come since `read`, the time is over or the broker stops.
-async fn wait(
-    cx: &RequestContext,
-    context: &FetchContext,
-    sources: &[Source],
-    limits: &Limits,
-    read: &ReadAll,
-) {
+async fn wait(cx: &RequestContext, context: &FetchContext, sources: &[Source], limits: &Limits, read: &ReadAll) {
     let bytes = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let waiter = FetchWaiter::new(bytes(limits.min_bytes - read.bytes), limits.committed_only);
     let readable = || sources.iter().filter_map(|source| source.partition.as_ref().ok());
-    let _registrations: Vec<_> = readable()
-        .map(|(partition, _)| partition.waiters().register(&waiter))
-        .collect();
+    let _registrations: Vec<_> = readable().map(|(partition, _)| partition.waiters().register(&waiter)).collect();
     // What was appended between the read and the registration has told nobody.
-    let known = read
-        .partitions
-        .iter()
-        .filter(|partition| partition.high_watermark != UNKNOWN_OFFSET);
+    let known = read.partitions.iter().filter(|partition| partition.high_watermark != UNKNOWN_OFFSET);
     let grown = readable().zip(known).any(|((_, view), known)| {
         view.next_offset() != known.high_watermark || view.last_stable_offset() != known.last_stable_offset
     });
@@ -273,15 +226,8 @@ fn respond(
     let answers: Vec<_> = partitions
         .iter()
         .map(|partition| {
-            let told = Told {
-                high_watermark: partition.high_watermark,
-                log_start_offset: partition.log_start_offset,
-            };
-            (
-                told,
-                !partition.records.is_empty(),
-                partition.error != ErrorCode::None,
-            )
+            let told = Told { high_watermark: partition.high_watermark, log_start_offset: partition.log_start_offset };
+            (told, !partition.records.is_empty(), partition.error != ErrorCode::None)
         })
         .collect();
     let news = cx.node.fetch_sessions.lock().finish(context, &answers);
@@ -293,23 +239,12 @@ fn respond(
             (TopicKey::Name(name), None) => (name.clone(), Uuid::nil()),
             (TopicKey::Id(id), None) => (String::new(), *id),
         };
-        match topics
-            .last_mut()
-            .filter(|last| last.id == id && last.name == name)
-        {
+        match topics.last_mut().filter(|last| last.id == id && last.name == name) {
             Some(last) => last.partitions.push(partition),
-            None => topics.push(FetchedTopic {
-                name,
-                id,
-                partitions: vec![partition],
-            }),
+            None => topics.push(FetchedTopic { name, id, partitions: vec![partition] }),
         }
     }
-    FetchResponse {
-        session_id: context.session_id,
-        topics,
-        ..FetchResponse::default()
-    }
+    FetchResponse { session_id: context.session_id, topics, ..FetchResponse::default() }
 }
 
 fn encode(cx: &RequestContext, response: &FetchResponse) -> Answer<messages::FetchResponse> {

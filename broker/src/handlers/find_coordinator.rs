@@ -30,11 +30,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: FindCoordinatorRequest)
         Some(message) => (ErrorCode::InvalidRequest, Some(text(message))),
     };
     let (node_id, host, port) = match missing {
-        None => (
-            BrokerId(cx.node.node_id()),
-            text(&*cx.endpoint.host),
-            i32::from(cx.endpoint.port),
-        ),
+        None => (BrokerId(cx.node.node_id()), text(&*cx.endpoint.host), i32::from(cx.endpoint.port)),
         Some(_) => (NOBODY, text(""), -1),
     };
     if cx.version < 4 {
@@ -43,11 +39,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: FindCoordinatorRequest)
             .with_node_id(node_id)
             .with_host(host)
             .with_port(port);
-        return if cx.version >= 1 {
-            response.with_error_message(message)
-        } else {
-            response
-        };
+        return if cx.version >= 1 { response.with_error_message(message) } else { response };
     }
     let coordinators = request.coordinator_keys.into_iter().map(|key| {
         Coordinator::default()

@@ -16,11 +16,6 @@ pub(crate) async fn handle(cx: &RequestContext, request: HeartbeatRequest) -> He
         group_instance_id: request.group_instance_id.map(|id| id.to_string()),
         generation: request.generation_id,
     };
-    let error = cx
-        .node
-        .groups
-        .heartbeat(member)
-        .await
-        .unwrap_or_else(|error| error);
+    let error = cx.node.groups.heartbeat(member).await.unwrap_or_else(|error| error);
     HeartbeatResponse::default().with_error_code(error.code())
 }

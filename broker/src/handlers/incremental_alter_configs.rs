@@ -19,9 +19,7 @@ pub(crate) async fn handle(
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
     let responses = request.resources.iter().map(|asked| {
-        let (error, message) = alter(cx, asked, request.validate_only)
-            .err()
-            .unwrap_or((ErrorCode::None, None));
+        let (error, message) = alter(cx, asked, request.validate_only).err().unwrap_or((ErrorCode::None, None));
         AlterConfigsResourceResponse::default()
             .with_error_code(error.code())
             .with_error_message(message)
@@ -33,10 +31,7 @@ pub(crate) async fn handle(
 
 fn alter(cx: &RequestContext, asked: &AlterConfigsResource, validate_only: bool) -> Result<(), Refused> {
     let resource = Resource::find(cx, asked.resource_type, &asked.resource_name)?;
-    let changes = asked
-        .configs
-        .iter()
-        .map(|config| (&*config.name, config.config_operation, config.value.as_deref()));
+    let changes = asked.configs.iter().map(|config| (&*config.name, config.config_operation, config.value.as_deref()));
     let changes = ConfigChange::parse_all(changes).map_err(|error| refused(&error))?;
     resource.change(cx, &Change::Some(changes), validate_only)
 }

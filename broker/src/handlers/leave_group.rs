@@ -13,11 +13,9 @@ pub(crate) const API: Api = Api::new::<LeaveGroupRequest>("LeaveGroup", 0..=5);
 
 pub(crate) async fn handle(cx: &RequestContext, request: LeaveGroupRequest) -> LeaveGroupResponse {
     let leaving: Vec<LeavingMember> = match cx.version {
-        0..=2 => vec![LeavingMember {
-            member_id: request.member_id.to_string(),
-            group_instance_id: None,
-            reason: None,
-        }],
+        0..=2 => {
+            vec![LeavingMember { member_id: request.member_id.to_string(), group_instance_id: None, reason: None }]
+        }
         _ => request
             .members
             .iter()

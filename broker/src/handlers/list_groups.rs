@@ -21,9 +21,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: ListGroupsRequest) -> L
     let passes = |filter: &[brooklet_protocol::StrBytes], value: &str| {
         filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
-    listed.retain(|group| {
-        passes(&request.states_filter, group.state.name()) && passes(&request.types_filter, CLASSIC)
-    });
+    listed.retain(|group| passes(&request.states_filter, group.state.name()) && passes(&request.types_filter, CLASSIC));
     listed.sort_unstable_by(|a, b| a.group_id.cmp(&b.group_id));
     let groups = listed.into_iter().map(|group| {
         let mut entry = ListedGroup::default()

@@ -5,9 +5,7 @@
 //! (v9). There are no tiers: the earliest local is the earliest, and nothing is tiered.
 
 use brooklet_protocol::ErrorCode;
-use brooklet_protocol::messages::list_offsets_response::{
-    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
-};
+use brooklet_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
 use brooklet_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
 use brooklet_storage::{LogView, TimestampAndOffset};
 
@@ -22,10 +20,7 @@ const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
 const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
-const NOWHERE: TimestampAndOffset = TimestampAndOffset {
-    timestamp: -1,
-    offset: -1,
-};
+const NOWHERE: TimestampAndOffset = TimestampAndOffset { timestamp: -1, offset: -1 };
 const READ_COMMITTED: i8 = 1;
 
 #[allow(clippy::unused_async, reason = "handlers have one shape")]
@@ -34,11 +29,8 @@ pub(crate) async fn handle(cx: &RequestContext, request: ListOffsetsRequest) -> 
     let topics = request.topics.into_iter().map(|topic| {
         let found = cx.node.topics.by_name(&topic.name);
         let partitions = topic.partitions.into_iter().map(|asked| {
-            let response =
-                ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
-            let partition = found
-                .as_ref()
-                .and_then(|topic| topic.partition(asked.partition_index));
+            let response = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
+            let partition = found.as_ref().and_then(|topic| topic.partition(asked.partition_index));
             let offset = match partition {
                 None => Err(ErrorCode::UnknownTopicOrPartition),
                 Some(_) if asked.current_leader_epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
@@ -51,18 +43,12 @@ pub(crate) async fn handle(cx: &RequestContext, request: ListOffsetsRequest) -> 
                 Ok(found) => {
                     let response = response.with_timestamp(found.timestamp).with_offset(found.offset);
                     let has_epoch = found.offset >= 0 && cx.version >= 4;
-                    if has_epoch {
-                        response.with_leader_epoch(LEADER_EPOCH)
-                    } else {
-                        response
-                    }
+                    if has_epoch { response.with_leader_epoch(LEADER_EPOCH) } else { response }
                 }
                 Err(error) => response.with_error_code(error.code()),
             }
         });
-        ListOffsetsTopicResponse::default()
-            .with_name(topic.name)
-            .with_partitions(partitions.collect())
+        ListOffsetsTopicResponse::default().with_name(topic.name).with_partitions(partitions.collect())
     });
     ListOffsetsResponse::default().with_topics(topics.collect())
 }
@@ -73,17 +59,8 @@ fn look_up(
     committed_only: bool,
     version: i16,
 ) -> Result<TimestampAndOffset, ErrorCode> {
-    let end = if committed_only {
-        view.last_stable_offset()
-    } else {
-        view.next_offset()
-    };
-    let at = |offset| {
-        Ok(TimestampAndOffset {
-            timestamp: -1,
-            offset,
-        })
-    };
+    let end = if committed_only { view.last_stable_offset() } else { view.next_offset() };
+    let at = |offset| Ok(TimestampAndOffset { timestamp: -1, offset });
     let stored = |found: Result<Option<TimestampAndOffset>, brooklet_storage::Error>| {
         let found = found.map_err(|error| error.error_code())?;
         // What the client could not read must not be found either.

@@ -26,20 +26,14 @@ pub(crate) async fn handle(cx: &RequestContext, request: MetadataRequest) -> Met
     let config = cx.node.config();
     let node_id = BrokerId(config.broker.node_id);
     let asked_operations = request.include_topic_authorized_operations;
-    let answer = Answering {
-        cx,
-        node_id,
-        topic_operations: operations::if_asked(asked_operations, operations::TOPIC),
-    };
+    let answer = Answering { cx, node_id, topic_operations: operations::if_asked(asked_operations, operations::TOPIC) };
     let topics = match request.topics {
         None => answer.all(),
         Some(topics) if topics.is_empty() && cx.version == 0 => answer.all(),
         Some(topics) => {
             // Before v4 the client could not say, and topics were made.
             let may_create = request.allow_auto_topic_creation || cx.version < 4;
-            let one = |topic: brooklet_protocol::messages::metadata_request::MetadataRequestTopic| match topic
-                .name
-            {
+            let one = |topic: brooklet_protocol::messages::metadata_request::MetadataRequestTopic| match topic.name {
                 Some(name) => answer.by_name(name, may_create),
                 None => answer.by_id(topic.topic_id),
             };
@@ -71,25 +65,14 @@ struct Answering<'a> {
 
 impl Answering<'_> {
     fn all(&self) -> Vec<MetadataResponseTopic> {
-        self.cx
-            .node
-            .topics
-            .all()
-            .iter()
-            .map(|topic| self.found(topic))
-            .collect()
+        self.cx.node.topics.all().iter().map(|topic| self.found(topic)).collect()
     }
 
     fn by_name(&self, name: TopicName, may_create: bool) -> MetadataResponseTopic {
         let node = &self.cx.node;
         let topic = match may_create {
-            true => node
-                .topic_or_auto_create(&name)
-                .map_err(|error| error.error_code()),
-            false => node
-                .topics
-                .by_name(&name)
-                .ok_or(ErrorCode::UnknownTopicOrPartition),
+            true => node.topic_or_auto_create(&name).map_err(|error| error.error_code()),
+            false => node.topics.by_name(&name).ok_or(ErrorCode::UnknownTopicOrPartition),
         };
         match topic {
             Ok(topic) => self.found(&topic),

@@ -4,9 +4,7 @@
 //! (KIP-848). Offsets of topics that do not exist are refused one by one.
 
 use brooklet_protocol::ErrorCode;
-use brooklet_protocol::messages::offset_commit_response::{
-    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
-};
+use brooklet_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use brooklet_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
 use crate::apis::{Api, RequestContext};
@@ -16,10 +14,7 @@ pub(crate) const API: Api = Api::new::<OffsetCommitRequest>("OffsetCommit", 2..=
 
 pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) -> OffsetCommitResponse {
     let exists = |topic: &str, partition: i32| {
-        cx.node
-            .topics
-            .by_name(topic)
-            .is_some_and(|topic| topic.partition(partition).is_some())
+        cx.node.topics.by_name(topic).is_some_and(|topic| topic.partition(partition).is_some())
     };
     let mut offsets = Vec::new();
     let mut outcomes = Vec::new();
@@ -35,11 +30,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
                 partition: partition.partition_index,
                 offset: partition.committed_offset,
                 leader_epoch: partition.committed_leader_epoch,
-                metadata: partition
-                    .committed_metadata
-                    .as_deref()
-                    .unwrap_or_default()
-                    .to_owned(),
+                metadata: partition.committed_metadata.as_deref().unwrap_or_default().to_owned(),
             });
         }
     }
@@ -51,9 +42,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
             generation: request.generation_id_or_member_epoch,
         },
         knows_group_id_not_found: cx.version >= 9,
-        retention_ms: Some(request.retention_time_ms)
-            .filter(|_| cx.version <= 4)
-            .filter(|ms| *ms >= 0),
+        retention_ms: Some(request.retention_time_ms).filter(|_| cx.version <= 4).filter(|ms| *ms >= 0),
         offsets,
     };
     match cx.node.groups.commit(commit).await {
@@ -67,18 +56,12 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
     }
     let mut outcomes = outcomes.into_iter();
     let topics = request.topics.into_iter().map(|topic| {
-        let partitions = topic
-            .partitions
-            .into_iter()
-            .zip(&mut outcomes)
-            .map(|(partition, outcome)| {
-                OffsetCommitResponsePartition::default()
-                    .with_partition_index(partition.partition_index)
-                    .with_error_code(outcome.code())
-            });
-        OffsetCommitResponseTopic::default()
-            .with_name(topic.name)
-            .with_partitions(partitions.collect())
+        let partitions = topic.partitions.into_iter().zip(&mut outcomes).map(|(partition, outcome)| {
+            OffsetCommitResponsePartition::default()
+                .with_partition_index(partition.partition_index)
+                .with_error_code(outcome.code())
+        });
+        OffsetCommitResponseTopic::default().with_name(topic.name).with_partitions(partitions.collect())
     });
     OffsetCommitResponse::default().with_topics(topics.collect())
 }

@@ -4,8 +4,8 @@
 //! transactions · v8 several groups (KIP-709). What was never committed is -1, which is no error.
 
 use brooklet_protocol::messages::offset_fetch_response::{
-    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
 };
 use brooklet_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicName};
 use brooklet_protocol::{ErrorCode, StrBytes};
@@ -19,30 +19,22 @@ pub(crate) const API: Api = Api::new::<OffsetFetchRequest>("OffsetFetch", 1..=9)
 pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> OffsetFetchResponse {
     if cx.version < 8 {
         let asked = request.topics.map(|topics| {
-            let each = topics
-                .into_iter()
-                .map(|topic| (topic.name, topic.partition_indexes));
+            let each = topics.into_iter().map(|topic| (topic.name, topic.partition_indexes));
             each.collect::<Vec<_>>()
         });
         return match offsets(cx, &request.group_id, asked).await {
-            Ok(found) => {
-                OffsetFetchResponse::default().with_topics(found.into_iter().map(topic_before_v8).collect())
-            }
+            Ok(found) => OffsetFetchResponse::default().with_topics(found.into_iter().map(topic_before_v8).collect()),
             Err(error) => OffsetFetchResponse::default().with_error_code(error.code()),
         };
     }
     let mut groups = Vec::with_capacity(request.groups.len());
     for group in request.groups {
         let asked = group.topics.map(|topics| {
-            let each = topics
-                .into_iter()
-                .map(|topic| (topic.name, topic.partition_indexes));
+            let each = topics.into_iter().map(|topic| (topic.name, topic.partition_indexes));
             each.collect::<Vec<_>>()
         });
         let response = match offsets(cx, &group.group_id, asked).await {
-            Ok(found) => {
-                OffsetFetchResponseGroup::default().with_topics(found.into_iter().map(topic).collect())
-            }
+            Ok(found) => OffsetFetchResponseGroup::default().with_topics(found.into_iter().map(topic).collect()),
             Err(error) => OffsetFetchResponseGroup::default().with_error_code(error.code()),
         };
         groups.push(response.with_group_id(group.group_id));
@@ -64,11 +56,7 @@ async fn offsets(
             .flat_map(|(name, partitions)| partitions.iter().map(|partition| (name.to_string(), *partition)));
         each.collect()
     });
-    let found = cx
-        .node
-        .groups
-        .fetch_offsets(group_id.to_owned(), partitions)
-        .await?;
+    let found = cx.node.groups.fetch_offsets(group_id.to_owned(), partitions).await?;
     let mut topics: Vec<TopicOffsets> = Vec::new();
     for (topic, partition, offset) in found {
         match topics.last_mut().filter(|(name, _)| **name == *topic) {
@@ -88,9 +76,7 @@ fn topic_before_v8((name, partitions): TopicOffsets) -> OffsetFetchResponseTopic
             .with_committed_leader_epoch(leader_epoch)
             .with_metadata(Some(metadata))
     });
-    OffsetFetchResponseTopic::default()
-        .with_name(name)
-        .with_partitions(partitions.collect())
+    OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
 }
 
 fn topic((name, partitions): TopicOffsets) -> OffsetFetchResponseTopics {
@@ -102,13 +88,9 @@ fn topic((name, partitions): TopicOffsets) -> OffsetFetchResponseTopics {
             .with_committed_leader_epoch(leader_epoch)
             .with_metadata(Some(metadata))
     });
-    OffsetFetchResponseTopics::default()
-        .with_name(name)
-        .with_partitions(partitions.collect())
+    OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions.collect())
 }
 
 fn fields(offset: Option<CommittedOffset>) -> (i64, i32, StrBytes) {
-    offset.map_or((-1, -1, text("")), |found| {
-        (found.offset, found.leader_epoch, text(found.metadata))
-    })
+    offset.map_or((-1, -1, text("")), |found| (found.offset, found.leader_epoch, text(found.metadata)))
 }

@@ -29,20 +29,11 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
     let acks_known = matches!(request.acks, -1..=1);
     let mut failed = false;
     let responses = request.topic_data.into_iter().map(|data| {
-        let TopicProduceData {
-            name,
-            topic_id,
-            partition_data,
-            ..
-        } = data;
+        let TopicProduceData { name, topic_id, partition_data, .. } = data;
         let by_id = cx.version >= 13;
         let topic = match by_id {
             true => cx.node.topics.by_id(topic_id).ok_or(ErrorCode::UnknownTopicId),
-            false => cx
-                .node
-                .topics
-                .by_name(&name)
-                .ok_or(ErrorCode::UnknownTopicOrPartition),
+            false => cx.node.topics.by_name(&name).ok_or(ErrorCode::UnknownTopicOrPartition),
         };
         let partitions = partition_data.into_iter().map(|data| {
             let index = data.index;
@@ -62,9 +53,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
     let response = ProduceResponse::default().with_responses(responses.collect());
     match (request.acks, failed) {
         (0, false) => Answer::Nothing,
-        (0, true) => {
-            Answer::Close("a batch sent with acks=0 was refused, and the client waits for no answer")
-        }
+        (0, true) => Answer::Close("a batch sent with acks=0 was refused, and the client waits for no answer"),
         _ => Answer::Message(response),
     }
 }
@@ -84,11 +73,7 @@ struct Refusal {
 
 impl Refusal {
     fn code(code: ErrorCode) -> Self {
-        Self {
-            code,
-            message: None,
-            records: Vec::new(),
-        }
+        Self { code, message: None, records: Vec::new() }
     }
 
     fn batch(error: InvalidBatch) -> Self {
@@ -97,29 +82,19 @@ impl Refusal {
             InvalidBatch::MissingKeys(records) | InvalidBatch::Timestamps(records) => records,
             _ => Vec::new(),
         };
-        Self {
-            code,
-            message,
-            records,
-        }
+        Self { code, message, records }
     }
 }
 
 impl From<(ErrorCode, Option<StrBytes>)> for Refusal {
     fn from((code, message): (ErrorCode, Option<StrBytes>)) -> Self {
-        Self {
-            code,
-            message,
-            records: Vec::new(),
-        }
+        Self { code, message, records: Vec::new() }
     }
 }
 
 fn append(cx: &RequestContext, topic: &Topic, data: PartitionProduceData) -> Result<Stored, Refusal> {
     let unknown = ErrorCode::UnknownTopicOrPartition;
-    let partition = topic
-        .partition(data.index)
-        .ok_or_else(|| Refusal::code(unknown))?;
+    let partition = topic.partition(data.index).ok_or_else(|| Refusal::code(unknown))?;
     if topic.is_internal() {
         let message = Some(text(format!("{} is written by the broker alone", topic.name())));
         return Err((ErrorCode::InvalidTopicException, message).into());
@@ -136,19 +111,13 @@ fn append(cx: &RequestContext, topic: &Topic, data: PartitionProduceData) -> Res
         let message = Some(text("no transaction of this producer is open"));
         return Err((ErrorCode::InvalidTxnState, message).into());
     }
-    let appended = partition
-        .append(&batch, AppendOrigin::Client)
-        .map_err(|error| Refusal::from(refusal(&error)))?;
+    let appended = partition.append(&batch, AppendOrigin::Client).map_err(|error| Refusal::from(refusal(&error)))?;
     let log_append_time_ms = match settings.rules.timestamp_type {
         TimestampType::CreateTime => -1,
         TimestampType::LogAppendTime => batch.header.max_timestamp,
     };
     let log_start_offset = partition.view().map_or(NO_OFFSET, |view| view.log_start_offset());
-    Ok(Stored {
-        base_offset: appended.base_offset,
-        log_append_time_ms,
-        log_start_offset,
-    })
+    Ok(Stored { base_offset: appended.base_offset, log_append_time_ms, log_start_offset })
 }
 
 fn respond(version: i16, index: i32, outcome: Result<Stored, Refusal>) -> PartitionProduceResponse {
@@ -159,9 +128,7 @@ fn respond(version: i16, index: i32, outcome: Result<Stored, Refusal>) -> Partit
             .with_log_append_time_ms(stored.log_append_time_ms)
             .with_log_start_offset(stored.log_start_offset),
         Err(refused) => {
-            let response = response
-                .with_error_code(refused.code.code())
-                .with_base_offset(NO_OFFSET);
+            let response = response.with_error_code(refused.code.code()).with_base_offset(NO_OFFSET);
             if version < 8 {
                 return response;
             }
@@ -170,9 +137,7 @@ fn respond(version: i16, index: i32, outcome: Result<Stored, Refusal>) -> Partit
                     .with_batch_index(record.index)
                     .with_batch_index_error_message(Some(text(record.message)))
             });
-            response
-                .with_record_errors(records.collect())
-                .with_error_message(refused.message)
+            response.with_record_errors(records.collect()).with_error_message(refused.message)
         }
     }
 }

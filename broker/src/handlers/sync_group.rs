@@ -14,12 +14,8 @@ pub(crate) const API: Api = Api::new::<SyncGroupRequest>("SyncGroup", 0..=5);
 pub(crate) async fn handle(cx: &RequestContext, request: SyncGroupRequest) -> SyncGroupResponse {
     // Copies, since assignments stay with the group.
     let assignments = request.assignments.iter();
-    let assignments = assignments.map(|member| {
-        (
-            member.member_id.to_string(),
-            Bytes::copy_from_slice(&member.assignment),
-        )
-    });
+    let assignments =
+        assignments.map(|member| (member.member_id.to_string(), Bytes::copy_from_slice(&member.assignment)));
     let sync = SyncRequest {
         group_id: request.group_id.to_string(),
         member_id: request.member_id.to_string(),
@@ -29,12 +25,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: SyncGroupRequest) -> Sy
         protocol_name: request.protocol_name.map(|name| name.to_string()),
         assignments: assignments.collect(),
     };
-    let response = cx
-        .node
-        .groups
-        .sync(sync)
-        .await
-        .unwrap_or_else(SyncResponse::error);
+    let response = cx.node.groups.sync(sync).await.unwrap_or_else(SyncResponse::error);
     SyncGroupResponse::default()
         .with_error_code(response.error.code())
         .with_protocol_type(response.protocol_type.filter(|_| cx.version >= 5).map(text))

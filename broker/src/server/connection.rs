@@ -130,11 +130,7 @@ impl Connection {
                 self.unwritten.extend(frame.into_parts());
             }
         }
-        if self.unwritten_len > MAX_UNWRITTEN {
-            self.write().await
-        } else {
-            Ok(())
-        }
+        if self.unwritten_len > MAX_UNWRITTEN { self.write().await } else { Ok(()) }
     }
 
     /// The next request. Answers are written before it is waited for.
@@ -166,11 +162,7 @@ impl Connection {
             read = timeout(STALL, self.stream.read_buf(&mut self.buffer)) => read.map_err(|_| Ending::Stalled)??,
             () = stop.cancelled() => return Err(Ending::Stopping),
         };
-        if read == 0 {
-            Err(Ending::ClientClosed)
-        } else {
-            Ok(())
-        }
+        if read == 0 { Err(Ending::ClientClosed) } else { Ok(()) }
     }
 
     /// Waits for the first byte of a request, in the end without a buffer.
@@ -181,10 +173,7 @@ impl Connection {
                 return Ok(());
             }
             self.buffer = BytesMut::new();
-            timeout(self.max_idle, self.stream.readable())
-                .await
-                .map_err(|_| Ending::Idle)?
-                .map_err(Ending::Io)
+            timeout(self.max_idle, self.stream.readable()).await.map_err(|_| Ending::Idle)?.map_err(Ending::Io)
         };
         tokio::select! {
             readable = readable => readable,
@@ -193,9 +182,7 @@ impl Connection {
     }
 
     async fn take_room(&mut self, bytes: usize) -> Result<(), Ending> {
-        let room = timeout(STALL, self.limits.request_bytes(bytes))
-            .await
-            .map_err(|_| Ending::Stalled)?;
+        let room = timeout(STALL, self.limits.request_bytes(bytes)).await.map_err(|_| Ending::Stalled)?;
         match &mut self.room {
             Some(taken) => taken.merge(room),
             none => *none = Some(room),
@@ -207,12 +194,7 @@ impl Connection {
     /// noticed.
     async fn answer(&mut self, frame: Bytes) -> Result<Reply, Ending> {
         // On the heap, so that a connection that does nothing holds no room for what it might do.
-        let answer = apis::answer(
-            Arc::clone(&self.node),
-            Arc::clone(&self.endpoint),
-            self.peer,
-            frame,
-        );
+        let answer = apis::answer(Arc::clone(&self.node), Arc::clone(&self.endpoint), self.peer, frame);
         let mut answer: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(answer);
         if let Poll::Ready(reply) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
             return Ok(reply?);

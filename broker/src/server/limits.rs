@@ -31,22 +31,14 @@ impl ConnectionLimits {
     /// under way at once, or many smaller ones.
     pub(crate) fn new(config: &BrokerConfig) -> Arc<Self> {
         let max_request = config.socket_request_max_bytes as usize;
-        let queued = config
-            .queued_max_request_bytes
-            .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-        let overrides = config
-            .max_connections_per_ip_overrides
-            .iter()
-            .filter_map(|(host, max)| {
-                let ip = host.parse().ok();
-                if ip.is_none() {
-                    tracing::warn!(
-                        host,
-                        "max.connections.per.ip.overrides: only addresses count here, not names"
-                    );
-                }
-                Some((ip?, *max as usize))
-            });
+        let queued = config.queued_max_request_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        let overrides = config.max_connections_per_ip_overrides.iter().filter_map(|(host, max)| {
+            let ip = host.parse().ok();
+            if ip.is_none() {
+                tracing::warn!(host, "max.connections.per.ip.overrides: only addresses count here, not names");
+            }
+            Some((ip?, *max as usize))
+        });
         Arc::new(Self {
             connections: semaphore(config.max_connections as usize),
             request_bytes: semaphore(queued.unwrap_or(2 * max_request).max(max_request)),
@@ -73,10 +65,7 @@ impl ConnectionLimits {
             return None;
         }
         *count += 1;
-        Some(IpPlace {
-            limits: Arc::clone(self),
-            ip,
-        })
+        Some(IpPlace { limits: Arc::clone(self), ip })
     }
 
     /// Waits for room for this many bytes of a request.

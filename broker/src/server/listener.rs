@@ -63,20 +63,9 @@ impl BoundListener {
             // As in Kafka, who listens everywhere and says nothing else is known by the machine's name.
             _ => rustix::system::uname().nodename().to_string_lossy().into_owned(),
         };
-        let port = advertised
-            .port
-            .filter(|port| *port != 0)
-            .unwrap_or_else(|| address.port());
-        let endpoint = Endpoint {
-            listener: listener.name.clone(),
-            bound: address,
-            host,
-            port,
-        };
-        Ok(Some(Self {
-            endpoint: Arc::new(endpoint),
-            listener: bound,
-        }))
+        let port = advertised.port.filter(|port| *port != 0).unwrap_or_else(|| address.port());
+        let endpoint = Endpoint { listener: listener.name.clone(), bound: address, host, port };
+        Ok(Some(Self { endpoint: Arc::new(endpoint), listener: bound }))
     }
 
     /// Accepts connections until the broker stops, then lets them finish what they are doing.
@@ -116,11 +105,7 @@ impl BoundListener {
     }
 }
 
-type Accepted = (
-    tokio::net::TcpStream,
-    SocketAddr,
-    tokio::sync::OwnedSemaphorePermit,
-);
+type Accepted = (tokio::net::TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
 
 /// Waits for a place and then for a connection; `None` where accepting failed.
 async fn accept(listener: &TcpListener, limits: &ConnectionLimits) -> Option<Accepted> {
@@ -142,9 +127,7 @@ async fn accept(listener: &TcpListener, limits: &ConnectionLimits) -> Option<Acc
 }
 
 async fn bind(config: &BrokerConfig, listener: &Listener) -> Result<TcpListener, BindError> {
-    let addresses = addresses(listener)
-        .await
-        .map_err(|source| refused(listener, source))?;
+    let addresses = addresses(listener).await.map_err(|source| refused(listener, source))?;
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host has no address");
     for address in addresses {
         match bind_address(config, address) {
@@ -156,11 +139,7 @@ async fn bind(config: &BrokerConfig, listener: &Listener) -> Result<TcpListener,
 }
 
 fn bind_address(config: &BrokerConfig, address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     if let Some(bytes) = config.socket_send_buffer_bytes {
         socket.set_send_buffer_size(bytes)?;
@@ -176,10 +155,7 @@ async fn addresses(listener: &Listener) -> io::Result<Vec<SocketAddr>> {
     let port = listener.bind_port;
     match listener.bind_host.as_deref() {
         // An IPv6 socket takes IPv4 too, where the machine has IPv6 at all.
-        None => Ok(vec![
-            (Ipv6Addr::UNSPECIFIED, port).into(),
-            (Ipv4Addr::UNSPECIFIED, port).into(),
-        ]),
+        None => Ok(vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]),
         Some(host) => Ok(tokio::net::lookup_host((host, port)).await?.collect()),
     }
 }
@@ -191,15 +167,8 @@ fn is_wildcard(host: &str) -> bool {
 fn refused(listener: &Listener, source: io::Error) -> BindError {
     let name = listener.name.clone();
     if source.kind() == io::ErrorKind::AddrInUse {
-        return BindError::InUse {
-            listener: name,
-            port: listener.bind_port,
-        };
+        return BindError::InUse { listener: name, port: listener.bind_port };
     }
     let host = listener.bind_host.as_deref().unwrap_or("all addresses");
-    BindError::Refused {
-        listener: name,
-        address: format!("{host}, port {}", listener.bind_port),
-        source,
-    }
+    BindError::Refused { listener: name, address: format!("{host}, port {}", listener.bind_port), source }
 }

@@ -14,10 +14,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: &str) -> Self {
-        Self {
-            stream: TcpStream::connect(address).await.unwrap(),
-            correlation_id: 0,
-        }
+        Self { stream: TcpStream::connect(address).await.unwrap(), correlation_id: 0 }
     }
 
     /// Sends a request and reads its response; `None` if the broker closed the connection instead.
@@ -34,9 +31,7 @@ impl Client {
     }
 
     pub(crate) async fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
-        self.try_call(version, request)
-            .await
-            .unwrap_or_else(|| panic!("API {} v{version}: connection closed", R::KEY))
+        self.try_call(version, request).await.unwrap_or_else(|| panic!("API {} v{version}: connection closed", R::KEY))
     }
 
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) {

@@ -68,22 +68,11 @@ impl GroupMetadataValue {
         let generation = cursor.i32("generation")?;
         let protocol = cursor.nullable_string("protocol")?;
         let leader = cursor.nullable_string("leader")?;
-        let current_state_timestamp = if version >= 2 {
-            cursor.i64("state timestamp")?
-        } else {
-            -1
-        };
+        let current_state_timestamp = if version >= 2 { cursor.i64("state timestamp")? } else { -1 };
         let count = cursor.count(MIN_MEMBER_LEN, "members")?;
         let members = (0..count).map(|_| MemberMetadata::decode(&mut cursor, version));
         let members = members.collect::<Result<_, _>>()?;
-        Ok(Self {
-            protocol_type,
-            generation,
-            protocol,
-            leader,
-            current_state_timestamp,
-            members,
-        })
+        Ok(Self { protocol_type, generation, protocol, leader, current_state_timestamp, members })
     }
 
     /// The value's bytes, version 3.
@@ -106,18 +95,10 @@ impl GroupMetadataValue {
 impl MemberMetadata {
     fn decode(cursor: &mut Cursor, version: i16) -> Result<Self, Malformed> {
         let member_id = cursor.string("member id")?;
-        let group_instance_id = if version >= 3 {
-            cursor.nullable_string("group instance id")?
-        } else {
-            None
-        };
+        let group_instance_id = if version >= 3 { cursor.nullable_string("group instance id")? } else { None };
         let client_id = cursor.string("client id")?;
         let client_host = cursor.string("client host")?;
-        let rebalance_timeout_ms = if version >= 1 {
-            cursor.i32("rebalance timeout")?
-        } else {
-            -1
-        };
+        let rebalance_timeout_ms = if version >= 1 { cursor.i32("rebalance timeout")? } else { -1 };
         Ok(Self {
             member_id,
             group_instance_id,
@@ -155,39 +136,20 @@ mod tests {
 
     fn members() -> impl Strategy<Value = MemberMetadata> {
         let blob = || prop::collection::vec(any::<u8>(), 0..30).prop_map(Bytes::from);
-        (
-            text(),
-            prop::option::of(text()),
-            text(),
-            text(),
-            any::<i32>(),
-            any::<i32>(),
-            blob(),
-            blob(),
-        )
-            .prop_map(
-                |(
+        (text(), prop::option::of(text()), text(), text(), any::<i32>(), any::<i32>(), blob(), blob()).prop_map(
+            |(member_id, group_instance_id, client_id, client_host, rebalance, session, subscription, assignment)| {
+                MemberMetadata {
                     member_id,
                     group_instance_id,
                     client_id,
                     client_host,
-                    rebalance,
-                    session,
+                    rebalance_timeout_ms: rebalance,
+                    session_timeout_ms: session,
                     subscription,
                     assignment,
-                )| {
-                    MemberMetadata {
-                        member_id,
-                        group_instance_id,
-                        client_id,
-                        client_host,
-                        rebalance_timeout_ms: rebalance,
-                        session_timeout_ms: session,
-                        subscription,
-                        assignment,
-                    }
-                },
-            )
+                }
+            },
+        )
     }
 
     proptest! {

@@ -37,11 +37,7 @@ pub struct OffsetCommitValue {
 
 impl OffsetCommitKey {
     pub(super) fn decode_fields(cursor: &mut Cursor) -> Result<Self, Malformed> {
-        Ok(Self {
-            group: cursor.string("group")?,
-            topic: cursor.string("topic")?,
-            partition: cursor.i32("partition")?,
-        })
+        Ok(Self { group: cursor.string("group")?, topic: cursor.string("topic")?, partition: cursor.i32("partition")? })
     }
 
     /// The key's bytes.
@@ -64,39 +60,17 @@ impl OffsetCommitValue {
             return Err(Malformed("offset commit value version"));
         }
         let offset = cursor.i64("offset")?;
-        let leader_epoch = if version >= 3 {
-            cursor.i32("leader epoch")?
-        } else {
-            -1
-        };
-        let metadata = if version >= 4 {
-            cursor.compact_string("metadata")?
-        } else {
-            cursor.string("metadata")?
-        };
+        let leader_epoch = if version >= 3 { cursor.i32("leader epoch")? } else { -1 };
+        let metadata = if version >= 4 { cursor.compact_string("metadata")? } else { cursor.string("metadata")? };
         let commit_timestamp = cursor.i64("commit timestamp")?;
-        let expire_timestamp = if version == 1 {
-            cursor.i64("expire timestamp")?
-        } else {
-            -1
-        };
-        Ok(Self {
-            offset,
-            leader_epoch,
-            metadata,
-            commit_timestamp,
-            expire_timestamp,
-        })
+        let expire_timestamp = if version == 1 { cursor.i64("expire timestamp")? } else { -1 };
+        Ok(Self { offset, leader_epoch, metadata, commit_timestamp, expire_timestamp })
     }
 
     /// The value's bytes: version 3, or 1 where it has an expiry of its own.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(32 + self.metadata.len());
-        let version = if self.expire_timestamp >= 0 {
-            1
-        } else {
-            VALUE_VERSION
-        };
+        let version = if self.expire_timestamp >= 0 { 1 } else { VALUE_VERSION };
         out.put_i16(version);
         out.put_i64(self.offset);
         if version >= 3 {
@@ -118,16 +92,9 @@ mod tests {
 
     #[test]
     fn keys_and_values_have_kafkas_bytes() {
-        let key = OffsetCommitKey {
-            group: "g".into(),
-            topic: "tt".into(),
-            partition: 5,
-        };
+        let key = OffsetCommitKey { group: "g".into(), topic: "tt".into(), partition: 5 };
         assert_eq!(key.encode()[..], [0, 1, 0, 1, b'g', 0, 2, b't', b't', 0, 0, 0, 5]);
-        assert_eq!(
-            GroupRecordKey::decode(key.encode()),
-            Ok(GroupRecordKey::OffsetCommit(key))
-        );
+        assert_eq!(GroupRecordKey::decode(key.encode()), Ok(GroupRecordKey::OffsetCommit(key)));
         let value = OffsetCommitValue {
             offset: 258,
             leader_epoch: 0,
@@ -135,21 +102,11 @@ mod tests {
             commit_timestamp: 1,
             expire_timestamp: -1,
         };
-        let bytes = [
-            &[0, 3][..],
-            &[0, 0, 0, 0, 0, 0, 1, 2],
-            &[0, 0, 0, 0],
-            &[0, 1, b'm'],
-            &[0, 0, 0, 0, 0, 0, 0, 1],
-        ]
-        .concat();
+        let bytes =
+            [&[0, 3][..], &[0, 0, 0, 0, 0, 0, 1, 2], &[0, 0, 0, 0], &[0, 1, b'm'], &[0, 0, 0, 0, 0, 0, 0, 1]].concat();
         assert_eq!(value.encode()[..], bytes[..]);
         assert_eq!(OffsetCommitValue::decode(value.encode()), Ok(value.clone()));
-        let expiring = OffsetCommitValue {
-            expire_timestamp: 99,
-            leader_epoch: -1,
-            ..value
-        };
+        let expiring = OffsetCommitValue { expire_timestamp: 99, leader_epoch: -1, ..value };
         assert_eq!(OffsetCommitValue::decode(expiring.encode()), Ok(expiring));
     }
 
@@ -166,9 +123,6 @@ mod tests {
         ]
         .concat();
         let value = OffsetCommitValue::decode(Bytes::from(bytes)).unwrap();
-        assert_eq!(
-            (value.offset, value.leader_epoch, value.metadata.as_str()),
-            (9, 3, "m")
-        );
+        assert_eq!((value.offset, value.leader_epoch, value.metadata.as_str()), (9, 3, "m"));
     }
 }

@@ -104,9 +104,7 @@ impl FieldPath {
     pub(super) const LIMIT: usize = 5;
 
     pub(super) const fn body() -> Self {
-        Self {
-            fields: [None; Self::LIMIT],
-        }
+        Self { fields: [None; Self::LIMIT] }
     }
 
     /// The same value as seen from one level further out, where it lies within `outer`.

@@ -25,13 +25,7 @@ impl Request {
         flexible_from: Option<u8>,
         fields: &'static [Field],
     ) -> Self {
-        Self {
-            key,
-            name,
-            versions: Versions { first, last },
-            flexible_from,
-            fields,
-        }
+        Self { key, name, versions: Versions { first, last }, flexible_from, fields }
     }
 
     /// Whether `version` has compact lengths and tagged fields (KIP-482).
@@ -58,13 +52,7 @@ pub struct Field {
 
 impl Field {
     pub(crate) const fn new(name: &'static str, first: u8, last: u8, kind: Kind) -> Self {
-        Self {
-            name,
-            kind,
-            versions: Versions { first, last },
-            nullable: false,
-            tag: None,
-        }
+        Self { name, kind, versions: Versions { first, last }, nullable: false, tag: None }
     }
 
     pub(crate) const fn or_null(mut self) -> Self {
@@ -103,9 +91,7 @@ impl Kind {
             Kind::String => 2,
             Kind::Bytes | Kind::Array(_) => 4,
             Kind::Struct(fields) => {
-                let present = fields
-                    .iter()
-                    .filter(|field| field.tag.is_none() && field.versions.contains(version));
+                let present = fields.iter().filter(|field| field.tag.is_none() && field.versions.contains(version));
                 let in_place = present.map(|field| match field.kind {
                     Kind::Struct(_) if field.nullable => 1,
                     ref kind => kind.shortest(version, flexible),

@@ -16,15 +16,9 @@ impl RecordBatch {
     pub fn parse(bytes: &Bytes) -> Result<Self, BatchError> {
         let header = BatchHeader::parse(bytes)?;
         if header.size() > bytes.len() {
-            return Err(BatchError::Truncated {
-                have: bytes.len(),
-                need: header.size(),
-            });
+            return Err(BatchError::Truncated { have: bytes.len(), need: header.size() });
         }
-        Ok(Self {
-            header,
-            bytes: bytes.slice(..header.size()),
-        })
+        Ok(Self { header, bytes: bytes.slice(..header.size()) })
     }
 
     /// The decoded header.
@@ -45,14 +39,7 @@ impl RecordBatch {
     /// Compares the CRC with the bytes.
     pub fn verify_crc(&self) -> Result<(), BatchError> {
         let computed = crc32c::crc32c(&self.bytes[CRC_COVERS_FROM..]);
-        if computed == self.header.crc {
-            Ok(())
-        } else {
-            Err(BatchError::Crc {
-                stored: self.header.crc,
-                computed,
-            })
-        }
+        if computed == self.header.crc { Ok(()) } else { Err(BatchError::Crc { stored: self.header.crc, computed }) }
     }
 }
 

@@ -178,8 +178,7 @@ mod tests {
     }
 
     fn records() -> impl Strategy<Value = Vec<Record>> {
-        let header =
-            (bytes(), prop::option::of(bytes())).prop_map(|(key, value)| RecordHeader { key, value });
+        let header = (bytes(), prop::option::of(bytes())).prop_map(|(key, value)| RecordHeader { key, value });
         let record = (
             0i64..4_000_000_000_000,
             prop::option::of(bytes()),
@@ -189,13 +188,7 @@ mod tests {
         prop::collection::vec(record, 1..30).prop_map(|records| {
             let numbered = records.into_iter().zip(0i64..);
             numbered
-                .map(|((timestamp, key, value, headers), offset)| Record {
-                    offset,
-                    timestamp,
-                    key,
-                    value,
-                    headers,
-                })
+                .map(|((timestamp, key, value, headers), offset)| Record { offset, timestamp, key, value, headers })
                 .collect()
         })
     }
@@ -203,17 +196,8 @@ mod tests {
     fn build(records: &[Record], codec: CompressionType) -> Bytes {
         let mut builder = BatchBuilder::new().compression(codec);
         for record in records {
-            let headers: Vec<_> = record
-                .headers
-                .iter()
-                .map(|h| (h.key.as_ref(), h.value.as_deref()))
-                .collect();
-            builder.push(
-                record.timestamp,
-                record.key.as_deref(),
-                record.value.as_deref(),
-                &headers,
-            );
+            let headers: Vec<_> = record.headers.iter().map(|h| (h.key.as_ref(), h.value.as_deref())).collect();
+            builder.push(record.timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
         }
         builder.build().unwrap()
     }
@@ -274,13 +258,8 @@ mod tests {
     #[test]
     fn kafka_protocols_own_decoder_reads_what_we_build() {
         // An independent reading of the format: that crate's, uncompressed.
-        let records = vec![Record {
-            offset: 0,
-            timestamp: 5,
-            key: None,
-            value: Some(Bytes::from("v")),
-            headers: vec![],
-        }];
+        let records =
+            vec![Record { offset: 0, timestamp: 5, key: None, value: Some(Bytes::from("v")), headers: vec![] }];
         let mut bytes = build(&records, CompressionType::None);
         let decoded = kafka_protocol::records::RecordBatchDecoder::decode(&mut bytes).unwrap();
         assert_eq!(decoded.records.len(), 1);

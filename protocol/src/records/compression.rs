@@ -58,9 +58,7 @@ impl CompressionType {
             Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(payload)),
             Self::Snappy => Box::new(SnappyReader::new(payload)),
             Self::Lz4 => Box::new(lz4_flex::frame::FrameDecoder::new(payload)),
-            Self::Zstd => {
-                Box::new(zstd::stream::read::Decoder::with_buffer(payload).map_err(|e| self.broken(&e))?)
-            }
+            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(payload).map_err(|e| self.broken(&e))?),
         })
     }
 
@@ -77,10 +75,7 @@ impl CompressionType {
     }
 
     pub(super) fn broken(self, error: &io::Error) -> CompressionError {
-        CompressionError::Broken {
-            codec: self.name(),
-            reason: error.to_string(),
-        }
+        CompressionError::Broken { codec: self.name(), reason: error.to_string() }
     }
 }
 
@@ -103,8 +98,7 @@ impl From<CompressionType> for Compression {
 impl Compression {
     /// Compresses `payload`.
     pub fn compress(self, payload: &[u8]) -> Result<Vec<u8>, CompressionError> {
-        self.try_compress(payload)
-            .map_err(|error| self.kind.broken(&error))
+        self.try_compress(payload).map_err(|error| self.kind.broken(&error))
     }
 
     fn try_compress(self, payload: &[u8]) -> io::Result<Vec<u8>> {
@@ -181,17 +175,8 @@ struct SnappyReader<'a> {
 impl<'a> SnappyReader<'a> {
     fn new(payload: &'a [u8]) -> Self {
         let framed = payload.len() >= XERIAL_HEADER_LEN && payload.starts_with(&XERIAL_MAGIC);
-        let rest = if framed {
-            &payload[XERIAL_HEADER_LEN..]
-        } else {
-            payload
-        };
-        Self {
-            rest,
-            framed,
-            block: Vec::new(),
-            read: 0,
-        }
+        let rest = if framed { &payload[XERIAL_HEADER_LEN..] } else { payload };
+        Self { rest, framed, block: Vec::new(), read: 0 }
     }
 
     /// The next compressed block; `None` at the end.
@@ -219,15 +204,11 @@ impl Read for SnappyReader<'_> {
             };
             let len = snap::raw::decompress_len(compressed).map_err(io::Error::other)?;
             if len > compressed.len().saturating_mul(SNAPPY_MAX_RATIO) {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "snappy block announces too much",
-                ));
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "snappy block announces too much"));
             }
             self.block.resize(len, 0);
-            let written = snap::raw::Decoder::new()
-                .decompress(compressed, &mut self.block)
-                .map_err(io::Error::other)?;
+            let written =
+                snap::raw::Decoder::new().decompress(compressed, &mut self.block).map_err(io::Error::other)?;
             self.block.truncate(written);
             self.read = 0;
         }
@@ -287,10 +268,7 @@ mod tests {
     fn a_bare_snappy_block_as_librdkafka_writes_it_is_read() {
         let payload = b"abcabcabcabc".repeat(100);
         let bare = snap::raw::Encoder::new().compress_vec(&payload).unwrap();
-        assert_eq!(
-            CompressionType::Snappy.decompress(&bare, 10_000).unwrap(),
-            payload
-        );
+        assert_eq!(CompressionType::Snappy.decompress(&bare, 10_000).unwrap(), payload);
     }
 
     #[test]
@@ -305,9 +283,7 @@ mod tests {
 
     #[test]
     fn concatenated_gzip_members_are_one_payload() {
-        let mut two = Compression::from(CompressionType::Gzip)
-            .compress(b"one ")
-            .unwrap();
+        let mut two = Compression::from(CompressionType::Gzip).compress(b"one ").unwrap();
         two.extend(Compression::from(CompressionType::Gzip).compress(b"two").unwrap());
         assert_eq!(CompressionType::Gzip.decompress(&two, 100).unwrap(), b"one two");
     }

@@ -45,10 +45,7 @@ impl ControlRecord {
         let mut value = Cursor::new(record.value?);
         let _version = value.i16("marker version").ok()?;
         let coordinator_epoch = value.i32("coordinator epoch").ok()?;
-        Some(Self::EndTransaction(EndTransactionMarker {
-            commit: kind == COMMIT,
-            coordinator_epoch,
-        }))
+        Some(Self::EndTransaction(EndTransactionMarker { commit: kind == COMMIT, coordinator_epoch }))
     }
 }
 
@@ -66,10 +63,8 @@ impl EndTransactionMarker {
         let mut value = BytesMut::new();
         value.put_i16(0);
         value.put_i32(self.coordinator_epoch);
-        let mut builder = BatchBuilder::new()
-            .producer(producer_id, producer_epoch, super::NO_SEQUENCE)
-            .transactional()
-            .control();
+        let mut builder =
+            BatchBuilder::new().producer(producer_id, producer_epoch, super::NO_SEQUENCE).transactional().control();
         builder.push(timestamp, Some(&key), Some(&value), &[]);
         builder.finish()
     }

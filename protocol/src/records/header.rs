@@ -96,11 +96,7 @@ impl Attributes {
 
     /// Who set the timestamps.
     pub fn timestamp_type(self) -> TimestampType {
-        if self.0 & Self::LOG_APPEND_TIME == 0 {
-            TimestampType::CreateTime
-        } else {
-            TimestampType::LogAppendTime
-        }
+        if self.0 & Self::LOG_APPEND_TIME == 0 { TimestampType::CreateTime } else { TimestampType::LogAppendTime }
     }
 
     /// The same attributes with another timestamp type.
@@ -167,10 +163,7 @@ impl BatchHeader {
     /// Reads the header at the front of `bytes`. The announced length may go beyond `bytes`; the CRC is not checked.
     pub fn parse(bytes: &[u8]) -> Result<Self, BatchError> {
         let Some(raw) = bytes.first_chunk::<HEADER_LEN>() else {
-            return Err(BatchError::Truncated {
-                have: bytes.len(),
-                need: HEADER_LEN,
-            });
+            return Err(BatchError::Truncated { have: bytes.len(), need: HEADER_LEN });
         };
         // Length and magic stand at the same place in all formats, so judge the magic first: an old client
         // deserves the message about its format.
@@ -302,9 +295,6 @@ mod tests {
         assert_eq!(BatchHeader::parse(&raw), Err(BatchError::Magic(1)));
         raw[MAGIC_AT] = 2;
         assert_eq!(BatchHeader::parse(&raw), Err(BatchError::Length(0)));
-        assert_eq!(
-            BatchHeader::parse(&raw[..60]),
-            Err(BatchError::Truncated { have: 60, need: 61 })
-        );
+        assert_eq!(BatchHeader::parse(&raw[..60]), Err(BatchError::Truncated { have: 60, need: 61 }));
     }
 }

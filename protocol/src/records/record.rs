@@ -37,12 +37,7 @@ impl RecordBatch {
     pub fn scan(&self, visit: impl FnMut(RecordMeta)) -> Result<(), RecordsError> {
         let header = self.header();
         let compression = header.attributes.compression().map_err(|_| unknown_codec())?;
-        scan::scan(
-            compression,
-            &self.bytes()[super::HEADER_LEN..],
-            header.record_count,
-            visit,
-        )
+        scan::scan(compression, &self.bytes()[super::HEADER_LEN..], header.record_count, visit)
     }
 
     /// The records. A compressed payload is decompressed whole, to at most `limit` bytes.
@@ -68,10 +63,7 @@ impl RecordBatch {
 }
 
 fn unknown_codec() -> RecordsError {
-    RecordsError::Malformed {
-        index: 0,
-        what: "unknown compression codec",
-    }
+    RecordsError::Malformed { index: 0, what: "unknown compression codec" }
 }
 
 /// See [`RecordBatch::records`].
@@ -93,9 +85,7 @@ impl Iterator for RecordIter {
             return None;
         }
         let index = self.next;
-        let record = self
-            .decode()
-            .map_err(|what| RecordsError::Malformed { index, what });
+        let record = self.decode().map_err(|what| RecordsError::Malformed { index, what });
         self.next = if record.is_ok() { index + 1 } else { self.count };
         Some(record)
     }
@@ -117,16 +107,11 @@ impl RecordIter {
         let mut headers = Vec::with_capacity(count);
         for _ in 0..count {
             let key = nullable(&mut body)?.ok_or("null header key")?;
-            headers.push(RecordHeader {
-                key,
-                value: nullable(&mut body)?,
-            });
+            headers.push(RecordHeader { key, value: nullable(&mut body)? });
         }
         Ok(Record {
             offset: self.base_offset.wrapping_add(i64::from(offset_delta)),
-            timestamp: self
-                .append_time
-                .unwrap_or_else(|| self.base_timestamp.wrapping_add(timestamp_delta)),
+            timestamp: self.append_time.unwrap_or_else(|| self.base_timestamp.wrapping_add(timestamp_delta)),
             key,
             value,
             headers,

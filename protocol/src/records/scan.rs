@@ -58,32 +58,15 @@ pub(super) fn scan(
         CompressionType::None => scan_source(Slice { rest: payload }, count, visit),
         codec => {
             let reader = codec.reader(payload)?;
-            scan_source(
-                Stream {
-                    reader,
-                    codec,
-                    buffer: [0; STREAM_BUFFER_LEN],
-                    start: 0,
-                    end: 0,
-                },
-                count,
-                visit,
-            )
+            scan_source(Stream { reader, codec, buffer: [0; STREAM_BUFFER_LEN], start: 0, end: 0 }, count, visit)
         }
     }
 }
 
-fn scan_source<S: Source>(
-    mut source: S,
-    count: i32,
-    mut visit: impl FnMut(RecordMeta),
-) -> Result<(), RecordsError> {
+fn scan_source<S: Source>(mut source: S, count: i32, mut visit: impl FnMut(RecordMeta)) -> Result<(), RecordsError> {
     for index in 0..count {
         if source.at_end()? {
-            return Err(RecordsError::TooFew {
-                announced: count,
-                found: index,
-            });
+            return Err(RecordsError::TooFew { announced: count, found: index });
         }
         let meta = scan_record(&mut source).map_err(|stop| match stop {
             Stop::Malformed(what) => RecordsError::Malformed { index, what },
@@ -91,19 +74,11 @@ fn scan_source<S: Source>(
         })?;
         visit(meta);
     }
-    if source.at_end()? {
-        Ok(())
-    } else {
-        Err(RecordsError::TooMany { announced: count })
-    }
+    if source.at_end()? { Ok(()) } else { Err(RecordsError::TooMany { announced: count }) }
 }
 
 fn scan_record<S: Source>(source: &mut S) -> Result<RecordMeta, Stop> {
-    let len = Fields {
-        source,
-        left: u64::MAX,
-    }
-    .varint("length")?;
+    let len = Fields { source, left: u64::MAX }.varint("length")?;
     let left = u64::try_from(len).map_err(|_| Stop::Malformed("negative length"))?;
     let mut fields = Fields { source, left };
     fields.skip(1, "attributes")?;
@@ -124,11 +99,7 @@ fn scan_record<S: Source>(source: &mut S) -> Result<RecordMeta, Stop> {
     if fields.left != 0 {
         return Err(Stop::Malformed("length beyond its fields"));
     }
-    Ok(RecordMeta {
-        timestamp_delta,
-        offset_delta,
-        has_key,
-    })
+    Ok(RecordMeta { timestamp_delta, offset_delta, has_key })
 }
 
 enum Stop {
@@ -156,10 +127,7 @@ impl<S: Source> Fields<'_, S> {
             return Err(Stop::Malformed(what));
         }
         self.left -= 1;
-        self.source
-            .byte()
-            .map_err(Stop::Compression)?
-            .ok_or(Stop::Malformed(what))
+        self.source.byte().map_err(Stop::Compression)?.ok_or(Stop::Malformed(what))
     }
 
     fn varlong(&mut self, what: &'static str) -> Result<i64, Stop> {
@@ -183,11 +151,7 @@ impl<S: Source> Fields<'_, S> {
             return Err(Stop::Malformed(what));
         }
         self.left -= len;
-        if self.source.skip(len).map_err(Stop::Compression)? {
-            Ok(())
-        } else {
-            Err(Stop::Malformed(what))
-        }
+        if self.source.skip(len).map_err(Stop::Compression)? { Ok(()) } else { Err(Stop::Malformed(what)) }
     }
 
     /// Passes over bytes with a length; `false` where they are null.
@@ -224,10 +188,7 @@ impl Source for Slice<'_> {
 
     #[inline]
     fn skip(&mut self, len: u64) -> Result<bool, CompressionError> {
-        let Some((_, rest)) = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.rest.split_at_checked(len))
-        else {
+        let Some((_, rest)) = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len)) else {
             return Ok(false);
         };
         self.rest = rest;
@@ -250,10 +211,7 @@ impl Stream<'_> {
     fn fill(&mut self) -> Result<bool, CompressionError> {
         if self.start == self.end {
             self.start = 0;
-            self.end = self
-                .reader
-                .read(&mut self.buffer)
-                .map_err(|error| self.codec.broken(&error))?;
+            self.end = self.reader.read(&mut self.buffer).map_err(|error| self.codec.broken(&error))?;
         }
         Ok(self.end > 0)
     }

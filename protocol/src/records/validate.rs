@@ -115,23 +115,14 @@ pub fn validate(records: &Bytes, rules: &BatchRules, now_ms: i64) -> Result<Vali
     let batch = single_batch(records)?;
     let header = *batch.header();
     if header.size() > rules.max_message_bytes {
-        return Err(InvalidBatch::TooLarge {
-            size: header.size(),
-            max: rules.max_message_bytes,
-        });
+        return Err(InvalidBatch::TooLarge { size: header.size(), max: rules.max_message_bytes });
     }
     batch.verify_crc().map_err(InvalidBatch::Corrupt)?;
     check_header(&header)?;
-    let source = header
-        .attributes
-        .compression()
-        .map_err(|_| InvalidBatch::Codec(header.attributes.0 as u8 & 7))?;
+    let source = header.attributes.compression().map_err(|_| InvalidBatch::Codec(header.attributes.0 as u8 & 7))?;
     let seen = check_records(&batch, rules, now_ms)?;
 
-    let mut valid = ValidBatch {
-        header,
-        payload: batch.payload(),
-    };
+    let mut valid = ValidBatch { header, payload: batch.payload() };
     if !seen.offsets_ascend_by_one {
         valid = renumber(&batch, source)?;
     }
@@ -158,26 +149,19 @@ fn single_batch(records: &Bytes) -> Result<RecordBatch, InvalidBatch> {
 
 fn check_header(header: &BatchHeader) -> Result<(), InvalidBatch> {
     if header.base_offset != 0 {
-        return Err(InvalidBatch::Inconsistent(
-            "base offset of a produced batch must be 0",
-        ));
+        return Err(InvalidBatch::Inconsistent("base offset of a produced batch must be 0"));
     }
     if header.record_count <= 0 {
         return Err(InvalidBatch::Inconsistent("record count must be positive"));
     }
     if i64::from(header.last_offset_delta) + 1 != i64::from(header.record_count) {
-        return Err(InvalidBatch::Inconsistent(
-            "last offset delta does not go with the record count",
-        ));
+        return Err(InvalidBatch::Inconsistent("last offset delta does not go with the record count"));
     }
     if header.attributes.is_control() {
         return Err(InvalidBatch::Control);
     }
     if header.has_producer_id() && header.base_sequence < 0 {
-        return Err(InvalidBatch::Sequence {
-            producer_id: header.producer_id,
-            sequence: header.base_sequence,
-        });
+        return Err(InvalidBatch::Sequence { producer_id: header.producer_id, sequence: header.base_sequence });
     }
     Ok(())
 }
@@ -190,33 +174,24 @@ struct Seen {
 
 fn check_records(batch: &RecordBatch, rules: &BatchRules, now_ms: i64) -> Result<Seen, InvalidBatch> {
     let header = batch.header();
-    let mut seen = Seen {
-        max_timestamp: NO_TIMESTAMP,
-        offsets_ascend_by_one: true,
-    };
+    let mut seen = Seen { max_timestamp: NO_TIMESTAMP, offsets_ascend_by_one: true };
     let (mut missing_keys, mut bad_times) = (Vec::new(), Vec::new());
     let mut index = 0;
-    batch.scan(
-        |RecordMeta {
-             timestamp_delta,
-             offset_delta,
-             has_key,
-         }| {
-            let timestamp = header.base_timestamp.wrapping_add(timestamp_delta);
-            seen.max_timestamp = seen.max_timestamp.max(timestamp);
-            seen.offsets_ascend_by_one &= offset_delta == index;
-            if rules.compacted && !has_key && missing_keys.len() < MAX_RECORD_ERRORS {
-                let message = "a compacted topic accepts no record without a key".to_owned();
-                missing_keys.push(RecordError { index, message });
-            }
-            if let Some(message) = timestamp_error(header, timestamp, rules, now_ms)
-                && bad_times.len() < MAX_RECORD_ERRORS
-            {
-                bad_times.push(RecordError { index, message });
-            }
-            index += 1;
-        },
-    )?;
+    batch.scan(|RecordMeta { timestamp_delta, offset_delta, has_key }| {
+        let timestamp = header.base_timestamp.wrapping_add(timestamp_delta);
+        seen.max_timestamp = seen.max_timestamp.max(timestamp);
+        seen.offsets_ascend_by_one &= offset_delta == index;
+        if rules.compacted && !has_key && missing_keys.len() < MAX_RECORD_ERRORS {
+            let message = "a compacted topic accepts no record without a key".to_owned();
+            missing_keys.push(RecordError { index, message });
+        }
+        if let Some(message) = timestamp_error(header, timestamp, rules, now_ms)
+            && bad_times.len() < MAX_RECORD_ERRORS
+        {
+            bad_times.push(RecordError { index, message });
+        }
+        index += 1;
+    })?;
     if !missing_keys.is_empty() {
         return Err(InvalidBatch::MissingKeys(missing_keys));
     }
@@ -238,9 +213,7 @@ fn timestamp_error(header: &BatchHeader, timestamp: i64, rules: &BatchRules, now
     if (earliest..=latest).contains(&timestamp) {
         return None;
     }
-    Some(format!(
-        "timestamp {timestamp} is not within [{earliest}, {latest}], the topic's message.timestamp limits"
-    ))
+    Some(format!("timestamp {timestamp} is not within [{earliest}, {latest}], the topic's message.timestamp limits"))
 }
 
 /// Writes the records anew with offsets 0, 1, 2 …: some old clients number them otherwise within a batch.
@@ -256,17 +229,8 @@ fn renumber(batch: &RecordBatch, source: CompressionType) -> Result<ValidBatch, 
     }
     for record in batch.records(MAX_REWRITE_BYTES)? {
         let record = record?;
-        let headers: Vec<_> = record
-            .headers
-            .iter()
-            .map(|h| (h.key.as_ref(), h.value.as_deref()))
-            .collect();
-        builder.push(
-            record.timestamp,
-            record.key.as_deref(),
-            record.value.as_deref(),
-            &headers,
-        );
+        let headers: Vec<_> = record.headers.iter().map(|h| (h.key.as_ref(), h.value.as_deref())).collect();
+        builder.push(record.timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
     }
     let (header, payload) = builder.finish().map_err(RecordsError::from)?;
     Ok(ValidBatch { header, payload })
@@ -282,17 +246,11 @@ fn recompress(
         CompressionType::None => valid.payload,
         codec => {
             // What will be stored as it is cannot be above the limit; what is compressed again may pass through.
-            let limit = if target.kind == CompressionType::None {
-                max
-            } else {
-                MAX_REWRITE_BYTES
-            };
-            let plain = codec
-                .decompress(&valid.payload, limit)
-                .map_err(|error| match error {
-                    CompressionError::TooLarge { limit } => InvalidBatch::TooLarge { size: limit + 1, max },
-                    broken @ CompressionError::Broken { .. } => RecordsError::from(broken).into(),
-                })?;
+            let limit = if target.kind == CompressionType::None { max } else { MAX_REWRITE_BYTES };
+            let plain = codec.decompress(&valid.payload, limit).map_err(|error| match error {
+                CompressionError::TooLarge { limit } => InvalidBatch::TooLarge { size: limit + 1, max },
+                broken @ CompressionError::Broken { .. } => RecordsError::from(broken).into(),
+            })?;
             Bytes::from(plain)
         }
     };
@@ -305,11 +263,7 @@ fn recompress(
         return Err(InvalidBatch::TooLarge { size, max });
     }
     let attributes = valid.header.attributes.with_compression(target.kind);
-    let header = BatchHeader {
-        attributes,
-        ..valid.header
-    }
-    .sealed(&payload);
+    let header = BatchHeader { attributes, ..valid.header }.sealed(&payload);
     Ok(ValidBatch { header, payload })
 }
 
@@ -321,12 +275,7 @@ fn stamp(valid: &mut ValidBatch, seen: &Seen, timestamp_type: TimestampType, now
     };
     let attributes = valid.header.attributes.with_timestamp_type(timestamp_type);
     if valid.header.max_timestamp != max_timestamp || valid.header.attributes != attributes {
-        valid.header = BatchHeader {
-            max_timestamp,
-            attributes,
-            ..valid.header
-        }
-        .sealed(&valid.payload);
+        valid.header = BatchHeader { max_timestamp, attributes, ..valid.header }.sealed(&valid.payload);
     }
 }
 
@@ -392,57 +341,30 @@ mod tests {
         let good = batch(CompressionType::None, &[NOW]);
         let check = |bytes: Bytes| validate(&bytes, &rules(), NOW).unwrap_err();
         assert_eq!(check(Bytes::new()), InvalidBatch::Empty);
-        assert_eq!(
-            check(Bytes::from([&good[..], &good[..]].concat())),
-            InvalidBatch::MoreThanOne
-        );
-        assert!(matches!(
-            check(good.slice(..good.len() - 1)),
-            InvalidBatch::Corrupt(BatchError::Truncated { .. })
-        ));
+        assert_eq!(check(Bytes::from([&good[..], &good[..]].concat())), InvalidBatch::MoreThanOne);
+        assert!(matches!(check(good.slice(..good.len() - 1)), InvalidBatch::Corrupt(BatchError::Truncated { .. })));
         let mut flipped = good.to_vec();
         *flipped.last_mut().unwrap() ^= 1;
-        assert!(matches!(
-            check(Bytes::from(flipped)),
-            InvalidBatch::Corrupt(BatchError::Crc { .. })
-        ));
+        assert!(matches!(check(Bytes::from(flipped)), InvalidBatch::Corrupt(BatchError::Crc { .. })));
         let mut old = good.to_vec();
         old[16] = 1;
         assert_eq!(check(Bytes::from(old)), InvalidBatch::Magic(1));
-        assert!(matches!(
-            check(altered(&good, |h| h.base_offset = 7)),
-            InvalidBatch::Inconsistent(_)
-        ));
-        assert!(matches!(
-            check(altered(&good, |h| h.last_offset_delta = 3)),
-            InvalidBatch::Inconsistent(_)
-        ));
+        assert!(matches!(check(altered(&good, |h| h.base_offset = 7)), InvalidBatch::Inconsistent(_)));
+        assert!(matches!(check(altered(&good, |h| h.last_offset_delta = 3)), InvalidBatch::Inconsistent(_)));
         assert!(matches!(
             check(altered(&good, |h| (h.record_count, h.last_offset_delta) = (2, 1))),
-            InvalidBatch::Records(RecordsError::TooFew {
-                announced: 2,
-                found: 1
-            })
+            InvalidBatch::Records(RecordsError::TooFew { announced: 2, found: 1 })
         ));
         let two = batch(CompressionType::Zstd, &[NOW, NOW]);
         assert!(matches!(
             check(altered(&two, |h| (h.record_count, h.last_offset_delta) = (1, 0))),
             InvalidBatch::Records(RecordsError::TooMany { announced: 1 })
         ));
-        assert_eq!(
-            check(altered(&good, |h| h.attributes.0 |= 0x20)),
-            InvalidBatch::Control
-        );
-        assert_eq!(
-            check(altered(&good, |h| h.attributes.0 |= 6)),
-            InvalidBatch::Codec(6)
-        );
+        assert_eq!(check(altered(&good, |h| h.attributes.0 |= 0x20)), InvalidBatch::Control);
+        assert_eq!(check(altered(&good, |h| h.attributes.0 |= 6)), InvalidBatch::Codec(6));
         assert_eq!(
             check(altered(&good, |h| h.producer_id = 5)),
-            InvalidBatch::Sequence {
-                producer_id: 5,
-                sequence: -1
-            }
+            InvalidBatch::Sequence { producer_id: 5, sequence: -1 }
         );
     }
 
@@ -450,64 +372,37 @@ mod tests {
     fn topic_rules_are_kept() {
         let old = NOW - 10_000;
         let bytes = batch(CompressionType::Lz4, &[NOW, old]);
-        let strict = BatchRules {
-            timestamp_before_max_ms: 5_000,
-            ..rules()
-        };
+        let strict = BatchRules { timestamp_before_max_ms: 5_000, ..rules() };
         let Err(InvalidBatch::Timestamps(errors)) = validate(&bytes, &strict, NOW) else {
             panic!("a time before the limit was accepted");
         };
         assert_eq!(errors.iter().map(|e| e.index).collect::<Vec<_>>(), [1]);
         let ahead = batch(CompressionType::None, &[NOW + 3_600_001]);
-        assert!(matches!(
-            validate(&ahead, &rules(), NOW),
-            Err(InvalidBatch::Timestamps(_))
-        ));
+        assert!(matches!(validate(&ahead, &rules(), NOW), Err(InvalidBatch::Timestamps(_))));
 
         let mut keyless = BatchBuilder::new();
         keyless.push(NOW, Some(b""), None, &[]);
         keyless.push(NOW, None, Some(b"v"), &[]);
         let keyless = keyless.build().unwrap();
-        let Err(InvalidBatch::MissingKeys(errors)) = validate(
-            &keyless,
-            &BatchRules {
-                compacted: true,
-                ..rules()
-            },
-            NOW,
-        ) else {
+        let Err(InvalidBatch::MissingKeys(errors)) =
+            validate(&keyless, &BatchRules { compacted: true, ..rules() }, NOW)
+        else {
             panic!("a record without key was accepted");
         };
         assert_eq!(errors.iter().map(|e| e.index).collect::<Vec<_>>(), [1]);
 
-        let small = BatchRules {
-            max_message_bytes: 80,
-            ..rules()
-        };
-        assert!(matches!(
-            validate(&bytes, &small, NOW),
-            Err(InvalidBatch::TooLarge { max: 80, .. })
-        ));
+        let small = BatchRules { max_message_bytes: 80, ..rules() };
+        assert!(matches!(validate(&bytes, &small, NOW), Err(InvalidBatch::TooLarge { max: 80, .. })));
     }
 
     #[test]
     fn log_append_time_replaces_the_producers_and_keeps_the_crc_right() {
         let bytes = batch(CompressionType::Gzip, &[5, 6]);
-        let rules = BatchRules {
-            timestamp_type: TimestampType::LogAppendTime,
-            ..rules()
-        };
+        let rules = BatchRules { timestamp_type: TimestampType::LogAppendTime, ..rules() };
         let valid = validate(&bytes, &rules, NOW).unwrap();
         let stored = reread(&valid);
-        assert_eq!(
-            stored.header().attributes.timestamp_type(),
-            TimestampType::LogAppendTime
-        );
-        let times: Vec<_> = stored
-            .records(1000)
-            .unwrap()
-            .map(|r| r.unwrap().timestamp)
-            .collect();
+        assert_eq!(stored.header().attributes.timestamp_type(), TimestampType::LogAppendTime);
+        let times: Vec<_> = stored.records(1000).unwrap().map(|r| r.unwrap().timestamp).collect();
         assert_eq!(times, [NOW, NOW]);
     }
 
@@ -525,10 +420,7 @@ mod tests {
         for from in CompressionType::ALL {
             for to in CompressionType::ALL {
                 let bytes = batch(from, &[NOW, NOW - 1]);
-                let rules = BatchRules {
-                    compression: Some(to.into()),
-                    ..rules()
-                };
+                let rules = BatchRules { compression: Some(to.into()), ..rules() };
                 let stored = reread(&validate(&bytes, &rules, NOW).unwrap());
                 assert_eq!(stored.header().attributes.compression(), Ok(to));
                 assert_eq!(stored.records(10_000).unwrap().filter_map(Result::ok).count(), 2);

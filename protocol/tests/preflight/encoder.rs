@@ -53,13 +53,7 @@ pub(crate) fn encoding(request: &Request, version: u8, tape: Tape<'_>) -> Vec<u8
 }
 
 /// The body with `edit` made to its `prefix`th number, or `None` if it has fewer.
-pub(crate) fn edited(
-    request: &Request,
-    version: u8,
-    tape: Tape<'_>,
-    prefix: usize,
-    edit: Edit,
-) -> Option<Vec<u8>> {
+pub(crate) fn edited(request: &Request, version: u8, tape: Tape<'_>, prefix: usize, edit: Edit) -> Option<Vec<u8>> {
     let mut encoder = Encoder::new(request, version, tape);
     encoder.edit = Some((prefix, edit));
     encoder.fields(request.fields);
@@ -69,20 +63,9 @@ pub(crate) fn edited(
 /// A body of the shortest elements: `count` of them in its `array`th kind of array, one in each array around
 /// it, and, if `tagged`, an empty tagged field nobody knows in every struct. `None` if the request has fewer
 /// arrays.
-pub(crate) fn dense(
-    request: &Request,
-    version: u8,
-    array: usize,
-    count: usize,
-    tagged: bool,
-) -> Option<Vec<u8>> {
+pub(crate) fn dense(request: &Request, version: u8, array: usize, count: usize, tagged: bool) -> Option<Vec<u8>> {
     let mut encoder = Encoder::new(request, version, Tape::new(&[]));
-    encoder.dense = Some(Dense {
-        array,
-        count,
-        tagged,
-        seen: 0,
-    });
+    encoder.dense = Some(Dense { array, count, tagged, seen: 0 });
     encoder.fields(request.fields);
     (array < encoder.dense?.seen).then_some(encoder.body)
 }
@@ -115,21 +98,11 @@ struct Encoder<'a> {
 impl<'a> Encoder<'a> {
     fn new(request: &Request, version: u8, tape: Tape<'a>) -> Self {
         let flexible = request.is_flexible(version);
-        Self {
-            version,
-            flexible,
-            tape,
-            edit: None,
-            prefixes: 0,
-            dense: None,
-            body: Vec::new(),
-        }
+        Self { version, flexible, tape, edit: None, prefixes: 0, dense: None, body: Vec::new() }
     }
 
     fn fields(&mut self, fields: &[Field]) {
-        let present = fields
-            .iter()
-            .filter(|field| field.versions.contains(self.version));
+        let present = fields.iter().filter(|field| field.versions.contains(self.version));
         let (in_place, mut tagged): (Vec<_>, Vec<_>) = present.partition(|field| field.tag.is_none());
         for field in in_place {
             self.value(&field.kind, field.nullable);

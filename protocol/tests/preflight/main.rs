@@ -33,19 +33,15 @@ const BESIDES: usize = 64 * 1024;
 
 /// All requests at all their versions.
 fn every_version() -> impl Iterator<Item = (&'static Request, u8)> {
-    requests().iter().flat_map(|request| {
-        (request.versions.first..=request.versions.last).map(move |version| (request, version))
-    })
+    requests()
+        .iter()
+        .flat_map(|request| (request.versions.first..=request.versions.last).map(move |version| (request, version)))
 }
 
 /// Runs `test` on `cases` inputs for each request and version, the same ones each time.
 fn for_every_version<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(&'static Request, u8, S::Value)) {
     for (request, version) in every_version() {
-        let config = Config {
-            cases,
-            failure_persistence: None,
-            ..Config::default()
-        };
+        let config = Config { cases, failure_persistence: None, ..Config::default() };
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let outcome = TestRunner::new_with_rng(config, rng).run(strategy, |input| {
             test(request, version, input);
@@ -70,28 +66,16 @@ fn check_agrees_with_decoder(request: &Request, version: u8, body: &[u8]) -> usi
 
     // The decoder would reserve room for all those elements, or read on inside of them, where the check has
     // not been.
-    if let Err(PreflightError::Malformed {
-        fault: Fault::Count { .. },
-        ..
-    }) = verdict
-    {
+    if let Err(PreflightError::Malformed { fault: Fault::Count { .. }, .. }) = verdict {
         return 0;
     }
     let copy = Bytes::copy_from_slice(body);
     let (decoded, allocated) = counted(|| decoder.decode(&mut copy.clone(), version));
     match verdict {
         Ok(()) => {
-            assert_ne!(
-                decoded,
-                Err(Refusal::Malformed),
-                "accepted, but does not decode: {body:?}"
-            );
+            assert_ne!(decoded, Err(Refusal::Malformed), "accepted, but does not decode: {body:?}");
             let limit = PER_BYTE * body.len() + BESIDES;
-            assert!(
-                allocated <= limit,
-                "{allocated} bytes for a body of {}: {body:?}",
-                body.len()
-            );
+            assert!(allocated <= limit, "{allocated} bytes for a body of {}: {body:?}", body.len());
         }
         Err(error) => assert!(decoded.is_err(), "refused, but decodes: {error}: {body:?}"),
     }
@@ -106,15 +90,9 @@ fn tape() -> impl Strategy<Value = Vec<u8>> {
 fn the_table_has_every_request_the_decoder_has() {
     for decoder in DECODERS {
         let request = requests().iter().find(|request| request.key == decoder.api_key);
-        let versions = request
-            .unwrap_or_else(|| panic!("no request {}", decoder.api_key))
-            .versions;
+        let versions = request.unwrap_or_else(|| panic!("no request {}", decoder.api_key)).versions;
         let in_table = (i16::from(versions.first), i16::from(versions.last));
-        assert_eq!(
-            in_table,
-            (decoder.versions.min, decoder.versions.max),
-            "{request:?}"
-        );
+        assert_eq!(in_table, (decoder.versions.min, decoder.versions.max), "{request:?}");
     }
     assert!(requests().is_sorted_by(|left, right| left.key < right.key));
 }
@@ -125,8 +103,7 @@ fn bodies_that_abort_the_decoder_are_refused() {
     let metadata = [0xff, 0xff, 0xff, 0xff, 0x0f];
     // No transactional id, acks, timeout, then 96-byte elements: 412 GB.
     let produce = [0, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0x0f];
-    let refusal =
-        |key, version, body: &[u8]| check(key, version, body).expect_err("asks too much").to_string();
+    let refusal = |key, version, body: &[u8]| check(key, version, body).expect_err("asks too much").to_string();
     assert_eq!(
         refusal(3, 12, &metadata),
         "Metadata v12: Topics counts 4294967294 elements of 18 or more bytes, but 0 bytes remain"
@@ -146,16 +123,10 @@ fn bodies_that_abort_the_decoder_are_refused() {
 #[test]
 fn a_refusal_names_the_field_from_the_body_inwards() {
     // One topic "t" with one partition whose records are said to be 255 bytes.
-    let body = [
-        &[0xff, 0xff, 0, 1, 0, 0, 0, 1][..],
-        &[0, 0, 0, 1, 0, 1, b't'],
-        &[0, 0, 0, 1, 0, 0, 0, 0],
-        &[0, 0, 0, 255],
-    ];
+    let body =
+        [&[0xff, 0xff, 0, 1, 0, 0, 0, 1][..], &[0, 0, 0, 1, 0, 1, b't'], &[0, 0, 0, 1, 0, 0, 0, 0], &[0, 0, 0, 255]];
     assert_eq!(
-        check(0, 3, &body.concat())
-            .expect_err("records are missing")
-            .to_string(),
+        check(0, 3, &body.concat()).expect_err("records are missing").to_string(),
         "Produce v3: TopicData.PartitionData.Records takes 255 bytes, but 0 remain"
     );
     assert_eq!(
@@ -170,19 +141,10 @@ fn a_refusal_names_the_field_from_the_body_inwards() {
 
 #[test]
 fn unknown_requests_are_refused() {
-    assert_eq!(
-        check(999, 0, &[]),
-        Err(PreflightError::UnknownApi { api_key: 999 })
-    );
+    assert_eq!(check(999, 0, &[]), Err(PreflightError::UnknownApi { api_key: 999 }));
     assert_eq!(check(-1, 0, &[]), Err(PreflightError::UnknownApi { api_key: -1 }));
     for version in [-1, 2, 14, 259, i16::MAX] {
-        assert_eq!(
-            check(0, version, &[]),
-            Err(PreflightError::UnsupportedVersion {
-                api: "Produce",
-                version
-            })
-        );
+        assert_eq!(check(0, version, &[]), Err(PreflightError::UnsupportedVersion { api: "Produce", version }));
     }
 }
 
@@ -220,12 +182,7 @@ fn streams_requests_pass_as_kafka_writes_them() {
     let describe = "0305672d696405682d69640100";
     for (key, hex) in [(88, heartbeat), (88, short_heartbeat), (89, describe)] {
         let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16);
-        let body = hex
-            .as_bytes()
-            .chunks(2)
-            .map(digits)
-            .collect::<Result<Vec<_>, _>>()
-            .expect("hex digits");
+        let body = hex.as_bytes().chunks(2).map(digits).collect::<Result<Vec<_>, _>>().expect("hex digits");
         assert_eq!(check(key, 0, &body), Ok(()));
         assert!(check(key, 0, &body[..body.len() - 1]).is_err());
     }
@@ -233,10 +190,7 @@ fn streams_requests_pass_as_kafka_writes_them() {
 
 #[test]
 fn arbitrary_bytes_do_no_harm() {
-    let bytes = prop_oneof![
-        prop::collection::vec(any::<u8>(), 0..64),
-        prop::collection::vec(0..4_u8, 0..200),
-    ];
+    let bytes = prop_oneof![prop::collection::vec(any::<u8>(), 0..64), prop::collection::vec(0..4_u8, 0..200),];
     for_every_version(48, &bytes, |request, version, body| {
         check_agrees_with_decoder(request, version, &body);
     });
@@ -244,36 +198,19 @@ fn arbitrary_bytes_do_no_harm() {
 
 #[test]
 fn damaged_requests_do_no_harm() {
-    for_every_version(
-        96,
-        &(tape(), mutations()),
-        |request, version, (tape, mutations)| {
-            let mut body = encoding(request, version, Tape::new(&tape));
-            for mutation in &mutations {
-                mutation.apply(&mut body);
-            }
-            check_agrees_with_decoder(request, version, &body);
-        },
-    );
+    for_every_version(96, &(tape(), mutations()), |request, version, (tape, mutations)| {
+        let mut body = encoding(request, version, Tape::new(&tape));
+        for mutation in &mutations {
+            mutation.apply(&mut body);
+        }
+        check_agrees_with_decoder(request, version, &body);
+    });
 }
 
 #[test]
 fn every_length_count_and_marker_is_judged_as_the_decoder_judges_it() {
     let near = [-1, 1, 2].map(Edit::Add);
-    let far = [
-        -2,
-        -1,
-        0,
-        1,
-        2,
-        100,
-        0x7fff,
-        0xffff,
-        0x7fff_ffff,
-        0x8000_0000,
-        0xffff_fffe,
-    ]
-    .map(Edit::Set);
+    let far = [-2, -1, 0, 1, 2, 100, 0x7fff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe].map(Edit::Set);
     for (request, version) in every_version() {
         for prefix in 0.. {
             let body = |edit: &Edit| edited(request, version, Tape::FULL, prefix, *edit);
@@ -300,11 +237,7 @@ fn the_densest_requests_pass_and_decode_within_bounds() {
             for (body, elements) in [(packed, COUNT), (tagged, 2 * COUNT)] {
                 let allocated = check_agrees_with_decoder(request, version, &body);
                 let limit = elements * PER_ELEMENT + BESIDES;
-                assert!(
-                    allocated <= limit,
-                    "{allocated} bytes in {} v{version}",
-                    request.name
-                );
+                assert!(allocated <= limit, "{allocated} bytes in {} v{version}", request.name);
             }
         }
     }
@@ -315,11 +248,7 @@ fn a_request_may_have_so_many_elements_and_no_more() {
     let fetch = |topics: u128, partitions: i32| {
         let partitions = (0..partitions).map(|index| FetchPartition::default().with_partition(index));
         let partitions = partitions.collect::<Vec<_>>();
-        let topic = |id| {
-            FetchTopic::default()
-                .with_topic_id(Uuid::from_u128(id))
-                .with_partitions(partitions.clone())
-        };
+        let topic = |id| FetchTopic::default().with_topic_id(Uuid::from_u128(id)).with_partitions(partitions.clone());
         let request = FetchRequest::default().with_topics((1..=topics).map(topic).collect());
         let mut body = BytesMut::new();
         request.encode(&mut body, 17).expect("a valid fetch");
@@ -329,11 +258,6 @@ fn a_request_may_have_so_many_elements_and_no_more() {
     assert_eq!(check(1, 17, &fetch(10_000, 2)), Ok(()));
     let at_most = MAX_ELEMENTS as i32 / 2 - 1;
     assert_eq!(check(1, 17, &fetch(2, at_most)), Ok(()));
-    let refusal = check(1, 17, &fetch(2, at_most + 1))
-        .expect_err("an element too many")
-        .to_string();
-    assert_eq!(
-        refusal,
-        "Fetch v17: Topics.Partitions counts 131072 more elements, past the 262144 a request may have"
-    );
+    let refusal = check(1, 17, &fetch(2, at_most + 1)).expect_err("an element too many").to_string();
+    assert_eq!(refusal, "Fetch v17: Topics.Partitions counts 131072 more elements, past the 262144 a request may have");
 }

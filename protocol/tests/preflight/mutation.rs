@@ -47,15 +47,7 @@ impl Mutation {
 
 /// One to three changes, fond of the bytes that begin, end and continue numbers.
 pub(crate) fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
-    let telling = prop_oneof![
-        Just(0),
-        Just(1),
-        Just(0x7f),
-        Just(0x80),
-        Just(0xfe),
-        Just(0xff),
-        any::<u8>()
-    ];
+    let telling = prop_oneof![Just(0), Just(1), Just(0x7f), Just(0x80), Just(0xfe), Just(0xff), any::<u8>()];
     let mutation = prop_oneof![
         (any::<Index>(), 0..8_u8).prop_map(|(index, bit)| Mutation::Flip(index, bit)),
         (any::<Index>(), telling.clone()).prop_map(|(index, byte)| Mutation::Set(index, byte)),

@@ -2,8 +2,8 @@
 
 use crate::config::definition::{ConfigDef, config_defs};
 use crate::config::effects::{
-    CONSUMER_PROTOCOL, NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, RELEASED_ONLY, RETENTION,
-    SHARE_GROUPS, TIERING,
+    CONSUMER_PROTOCOL, NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, RELEASED_ONLY, RETENTION, SHARE_GROUPS,
+    TIERING,
 };
 use crate::config::validator::Validator::{Any, AtLeast, Fraction};
 

@@ -2,8 +2,7 @@
 
 use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
 use crate::config::effects::{
-    COMPACTION, FLUSH, JITTER, ONE_DIRECTORY, ONE_LZ4_LEVEL, ONE_RUNTIME, PREALLOCATE, RETENTION, TIERING,
-    UNLINK,
+    COMPACTION, FLUSH, JITTER, ONE_DIRECTORY, ONE_LZ4_LEVEL, ONE_RUNTIME, PREALLOCATE, RETENTION, TIERING, UNLINK,
 };
 use crate::config::validator::Validator::{Any, AnyOf, AtLeast, Between, Fraction, GzipLevel, OneOf, SomeOf};
 

@@ -8,10 +8,8 @@ use crate::groups::requests::{GroupState, LeavingMember};
 impl ClassicGroup {
     /// Members leave, or are taken out by an administrator. Each has its own outcome.
     pub(crate) fn leave(&mut self, members: &[LeavingMember], turn: &mut Turn<'_>) -> Vec<ErrorCode> {
-        let outcomes: Vec<ErrorCode> = members
-            .iter()
-            .map(|member| self.leave_one(member, turn).err().unwrap_or_default())
-            .collect();
+        let outcomes: Vec<ErrorCode> =
+            members.iter().map(|member| self.leave_one(member, turn).err().unwrap_or_default()).collect();
         if outcomes.contains(&ErrorCode::None) {
             self.after_departure("members left", turn);
         }
@@ -53,8 +51,7 @@ impl ClassicGroup {
 
     /// The time to ask for assignments has passed: who has not is taken out.
     pub(crate) fn on_sync_timer(&mut self, turn: &mut Turn<'_>) {
-        if !matches!(self.state, GroupState::CompletingRebalance | GroupState::Stable)
-            || self.pending_syncs.is_empty()
+        if !matches!(self.state, GroupState::CompletingRebalance | GroupState::Stable) || self.pending_syncs.is_empty()
         {
             return;
         }

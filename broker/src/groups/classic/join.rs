@@ -16,8 +16,7 @@ impl ClassicGroup {
             return;
         }
         if !self.supports_protocols(request) {
-            turn.effects
-                .push(refuse(ErrorCode::InconsistentGroupProtocol, &request.member_id));
+            turn.effects.push(refuse(ErrorCode::InconsistentGroupProtocol, &request.member_id));
             return;
         }
         if request.member_id.is_empty() {
@@ -57,10 +56,7 @@ impl ClassicGroup {
     fn rejoin(&mut self, token: Token, request: &JoinRequest, turn: &mut Turn<'_>) {
         let member_id = request.member_id.as_str();
         let is_leader = self.is_leader(member_id);
-        let same_protocols = self
-            .members
-            .get(member_id)
-            .is_some_and(|member| member.protocols == request.protocols);
+        let same_protocols = self.members.get(member_id).is_some_and(|member| member.protocols == request.protocols);
         let must_rebalance = match self.state {
             GroupState::PreparingRebalance => true,
             // The answer to its first join may have been lost: the same answer again will do.
@@ -114,14 +110,7 @@ impl ClassicGroup {
 
     /// A static member that lost its id (it restarted) takes the place it had, without a rebalance if that changes
     /// nothing for the others.
-    fn replace_static(
-        &mut self,
-        old_id: &str,
-        new_id: &str,
-        token: Token,
-        request: &JoinRequest,
-        turn: &mut Turn<'_>,
-    ) {
+    fn replace_static(&mut self, old_id: &str, new_id: &str, token: Token, request: &JoinRequest, turn: &mut Turn<'_>) {
         let old_leader = self.leader.clone();
         self.rename_member(old_id, new_id, turn);
         self.update(new_id, token, request, turn);
@@ -166,10 +155,7 @@ impl ClassicGroup {
             turn.effects.push(Effect::Join(token, response));
         }
         if let Some(token) = member.awaiting_sync.take() {
-            turn.effects.push(Effect::Sync(
-                token,
-                SyncResponse::error(ErrorCode::FencedInstanceId),
-            ));
+            turn.effects.push(Effect::Sync(token, SyncResponse::error(ErrorCode::FencedInstanceId)));
         }
         if self.is_leader(old_id) {
             self.leader = Some(new_id.to_owned());
@@ -183,11 +169,7 @@ impl ClassicGroup {
 
     /// The members' agreement as it stands, for one of them.
     fn current_generation(&self, member_id: &str, with_members: bool) -> JoinResponse {
-        let members = if with_members && self.is_leader(member_id) {
-            self.joined_members()
-        } else {
-            Vec::new()
-        };
+        let members = if with_members && self.is_leader(member_id) { self.joined_members() } else { Vec::new() };
         JoinResponse {
             error: ErrorCode::None,
             member_id: member_id.to_owned(),
@@ -258,10 +240,7 @@ impl ClassicGroup {
         if self.has_all_joined() {
             self.complete_join(turn);
         } else {
-            turn.timers.arm(
-                self.timer(TimerKind::Join),
-                turn.now + self.rebalance_timeout_ms(),
-            );
+            turn.timers.arm(self.timer(TimerKind::Join), turn.now + self.rebalance_timeout_ms());
         }
     }
 
@@ -282,10 +261,7 @@ impl ClassicGroup {
         }
         if !self.members.is_empty() && !self.elect_leader_who_joined() {
             // Only static members are left and none has come back: wait for their sessions to end.
-            turn.timers.arm(
-                self.timer(TimerKind::Join),
-                turn.now + self.rebalance_timeout_ms(),
-            );
+            turn.timers.arm(self.timer(TimerKind::Join), turn.now + self.rebalance_timeout_ms());
             return;
         }
         self.begin_generation(turn);
@@ -318,26 +294,16 @@ impl ClassicGroup {
             }
             self.renew_session(&member_id, turn);
         }
-        turn.timers.arm(
-            self.timer(TimerKind::Sync),
-            turn.now + self.rebalance_timeout_ms(),
-        );
+        turn.timers.arm(self.timer(TimerKind::Sync), turn.now + self.rebalance_timeout_ms());
     }
 
     /// Keeps a leader who has joined, or makes one of those who have.
     fn elect_leader_who_joined(&mut self) -> bool {
-        let has_joined = |id: &String| {
-            self.members
-                .get(id)
-                .is_some_and(|member| member.awaiting_join.is_some())
-        };
+        let has_joined = |id: &String| self.members.get(id).is_some_and(|member| member.awaiting_join.is_some());
         if self.leader.as_ref().is_some_and(has_joined) {
             return true;
         }
-        let joined = self
-            .members
-            .values()
-            .find(|member| member.awaiting_join.is_some());
+        let joined = self.members.values().find(|member| member.awaiting_join.is_some());
         match joined.map(|member| member.id.clone()) {
             Some(member_id) => {
                 self.leader = Some(member_id);
@@ -356,12 +322,7 @@ impl ClassicGroup {
             .map(|protocol| protocol.name.as_str())
             .filter(|name| self.members.values().all(|member| member.supports(name)))
             .collect();
-        let votes = |name: &str| {
-            self.members
-                .values()
-                .filter(|member| member.vote(&candidates) == Some(name))
-                .count()
-        };
+        let votes = |name: &str| self.members.values().filter(|member| member.vote(&candidates) == Some(name)).count();
         // Of equals, the first member's preference counts.
         let best = candidates.iter().rev().max_by_key(|name| votes(name))?;
         Some((*best).to_owned())
@@ -374,13 +335,8 @@ impl ClassicGroup {
         if self.members.is_empty() {
             return true;
         }
-        let known_to_all = |protocol: &Protocol| {
-            self.members
-                .values()
-                .all(|member| member.supports(&protocol.name))
-        };
-        self.protocol_type.as_deref() == Some(&request.protocol_type)
-            && request.protocols.iter().any(known_to_all)
+        let known_to_all = |protocol: &Protocol| self.members.values().all(|member| member.supports(&protocol.name));
+        self.protocol_type.as_deref() == Some(&request.protocol_type) && request.protocols.iter().any(known_to_all)
     }
 
     /// `group.max.size`. While members gather, those who wait count, so that a group whose limit was lowered sheds
@@ -391,16 +347,9 @@ impl ClassicGroup {
             GroupState::Empty | GroupState::Dead => true,
             GroupState::PreparingRebalance => {
                 member.is_some_and(|member| member.awaiting_join.is_some())
-                    || self
-                        .members
-                        .values()
-                        .filter(|member| member.awaiting_join.is_some())
-                        .count()
-                        < max
+                    || self.members.values().filter(|member| member.awaiting_join.is_some()).count() < max
             }
-            GroupState::CompletingRebalance | GroupState::Stable => {
-                member.is_some() || self.members.len() < max
-            }
+            GroupState::CompletingRebalance | GroupState::Stable => member.is_some() || self.members.len() < max,
         }
     }
 }

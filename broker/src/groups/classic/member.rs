@@ -57,10 +57,7 @@ impl Member {
             },
             session_timeout_ms: stored.session_timeout_ms,
             protocol_type,
-            protocols: vec![Protocol {
-                name: protocol,
-                metadata: stored.subscription,
-            }],
+            protocols: vec![Protocol { name: protocol, metadata: stored.subscription }],
             assignment: stored.assignment,
             awaiting_join: None,
             awaiting_sync: None,
@@ -84,9 +81,6 @@ impl Member {
 
     /// The one it likes best of `candidates`.
     pub(crate) fn vote<'a>(&'a self, candidates: &[&str]) -> Option<&'a str> {
-        self.protocols
-            .iter()
-            .map(|known| known.name.as_str())
-            .find(|name| candidates.contains(name))
+        self.protocols.iter().map(|known| known.name.as_str()).find(|name| candidates.contains(name))
     }
 }

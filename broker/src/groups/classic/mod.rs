@@ -20,8 +20,8 @@ use brooklet_protocol::coordinator::group_metadata::{GroupMetadataValue, MemberM
 use bytes::Bytes;
 
 use super::requests::{
-    GroupDescription, GroupListing, GroupState, JoinResponse, JoinedMember, MemberDescription,
-    MemberIdentity, SyncResponse, Token,
+    GroupDescription, GroupListing, GroupState, JoinResponse, JoinedMember, MemberDescription, MemberIdentity,
+    SyncResponse, Token,
 };
 use crate::coordinator::timer::{Millis, TimerQueue};
 pub(crate) use member::Member;
@@ -148,11 +148,7 @@ impl ClassicGroup {
             let member = Member::restore(metadata, protocol_type, protocol);
             group.insert(member);
         }
-        group.state = if group.members.is_empty() {
-            GroupState::Empty
-        } else {
-            GroupState::Stable
-        };
+        group.state = if group.members.is_empty() { GroupState::Empty } else { GroupState::Stable };
         group
     }
 
@@ -193,25 +189,13 @@ impl ClassicGroup {
             group_instance_id: member.group_instance_id.clone(),
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
-            metadata: if stable {
-                self.metadata_of(member)
-            } else {
-                Bytes::new()
-            },
-            assignment: if stable {
-                member.assignment.clone()
-            } else {
-                Bytes::new()
-            },
+            metadata: if stable { self.metadata_of(member) } else { Bytes::new() },
+            assignment: if stable { member.assignment.clone() } else { Bytes::new() },
         });
         GroupDescription {
             state: self.state,
             protocol_type: self.protocol_type.clone().unwrap_or_default(),
-            protocol: if stable {
-                self.protocol.clone().unwrap_or_default()
-            } else {
-                String::new()
-            },
+            protocol: if stable { self.protocol.clone().unwrap_or_default() } else { String::new() },
             members: members.collect(),
         }
     }
@@ -222,13 +206,10 @@ impl ClassicGroup {
         if self.members.is_empty() {
             return false;
         }
-        self.members
-            .values()
-            .flat_map(|member| &member.protocols)
-            .any(|protocol| {
-                consumer::subscribed_topics(protocol.metadata.clone())
-                    .map_or(true, |topics| topics.iter().any(|name| name == topic))
-            })
+        self.members.values().flat_map(|member| &member.protocols).any(|protocol| {
+            consumer::subscribed_topics(protocol.metadata.clone())
+                .map_or(true, |topics| topics.iter().any(|name| name == topic))
+        })
     }
 
     pub(crate) fn is_consumer_group(&self) -> bool {
@@ -236,13 +217,8 @@ impl ClassicGroup {
     }
 
     /// Whether this member may commit offsets now; a stable member's session begins anew with it.
-    pub(crate) fn admit_commit(
-        &mut self,
-        member: &MemberIdentity,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), ErrorCode> {
-        let anonymous =
-            member.generation < 0 && member.member_id.is_empty() && member.group_instance_id.is_none();
+    pub(crate) fn admit_commit(&mut self, member: &MemberIdentity, turn: &mut Turn<'_>) -> Result<(), ErrorCode> {
+        let anonymous = member.generation < 0 && member.member_id.is_empty() && member.group_instance_id.is_none();
         if self.state == GroupState::Empty && member.generation < 0 {
             return Ok(());
         }
@@ -283,10 +259,7 @@ impl ClassicGroup {
     }
 
     fn persist(&self, turn: &mut Turn<'_>) {
-        turn.effects.push(Effect::Persist {
-            group_id: Arc::clone(&self.group_id),
-            value: self.metadata_value(),
-        });
+        turn.effects.push(Effect::Persist { group_id: Arc::clone(&self.group_id), value: self.metadata_value() });
     }
 
     fn transition(&mut self, state: GroupState, turn: &Turn<'_>) {
@@ -299,8 +272,7 @@ impl ClassicGroup {
             self.static_members.insert(instance.clone(), member.id.clone());
         }
         self.pending_joins.remove(&member.id);
-        self.protocol_type
-            .get_or_insert_with(|| member.protocol_type.clone());
+        self.protocol_type.get_or_insert_with(|| member.protocol_type.clone());
         self.members.insert(member.id.clone(), member);
     }
 
@@ -313,22 +285,13 @@ impl ClassicGroup {
             return;
         };
         if let Some(token) = member.awaiting_join {
-            turn.effects.push(Effect::Join(
-                token,
-                JoinResponse::error(ErrorCode::UnknownMemberId, ""),
-            ));
+            turn.effects.push(Effect::Join(token, JoinResponse::error(ErrorCode::UnknownMemberId, "")));
         }
         if let Some(token) = member.awaiting_sync {
-            turn.effects.push(Effect::Sync(
-                token,
-                SyncResponse::error(ErrorCode::UnknownMemberId),
-            ));
+            turn.effects.push(Effect::Sync(token, SyncResponse::error(ErrorCode::UnknownMemberId)));
         }
         if let Some(instance) = &member.group_instance_id
-            && self
-                .static_members
-                .get(instance)
-                .is_some_and(|current| *current == member.id)
+            && self.static_members.get(instance).is_some_and(|current| *current == member.id)
         {
             self.static_members.remove(instance);
         }
@@ -346,11 +309,7 @@ impl ClassicGroup {
                 Some(_) => {}
             }
         }
-        if self.members.contains_key(member_id) {
-            Ok(())
-        } else {
-            Err(ErrorCode::UnknownMemberId)
-        }
+        if self.members.contains_key(member_id) { Ok(()) } else { Err(ErrorCode::UnknownMemberId) }
     }
 
     fn is_leader(&self, member_id: &str) -> bool {
@@ -358,10 +317,7 @@ impl ClassicGroup {
     }
 
     fn metadata_of(&self, member: &Member) -> Bytes {
-        self.protocol
-            .as_deref()
-            .map(|name| member.metadata(name))
-            .unwrap_or_default()
+        self.protocol.as_deref().map(|name| member.metadata(name)).unwrap_or_default()
     }
 
     /// All members with their metadata, as the leader needs them.
@@ -376,11 +332,7 @@ impl ClassicGroup {
 
     /// The longest that any member may take to rejoin.
     fn rebalance_timeout_ms(&self) -> u64 {
-        let longest = self
-            .members
-            .values()
-            .map(|member| member.rebalance_timeout_ms)
-            .max();
+        let longest = self.members.values().map(|member| member.rebalance_timeout_ms).max();
         u64::from(longest.unwrap_or(0).max(0).unsigned_abs())
     }
 
@@ -393,15 +345,11 @@ impl ClassicGroup {
     }
 
     fn timer(&self, kind: TimerKind) -> TimerKey {
-        TimerKey {
-            group_id: Arc::clone(&self.group_id),
-            kind,
-        }
+        TimerKey { group_id: Arc::clone(&self.group_id), kind }
     }
 
     fn arm_session(&self, member: &Member, timeout_ms: u64, turn: &mut Turn<'_>) {
-        turn.timers
-            .arm(self.session_key(&member.id), turn.now + timeout_ms);
+        turn.timers.arm(self.session_key(&member.id), turn.now + timeout_ms);
     }
 
     /// The member has been heard: its session begins anew.

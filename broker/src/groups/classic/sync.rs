@@ -40,12 +40,9 @@ impl ClassicGroup {
         if request.generation != self.generation {
             return Err(ErrorCode::IllegalGeneration);
         }
-        let differs = |asked: &Option<String>, agreed: &Option<String>| {
-            asked.is_some() && agreed.is_some() && asked != agreed
-        };
-        if differs(&request.protocol_type, &self.protocol_type)
-            || differs(&request.protocol_name, &self.protocol)
-        {
+        let differs =
+            |asked: &Option<String>, agreed: &Option<String>| asked.is_some() && agreed.is_some() && asked != agreed;
+        if differs(&request.protocol_type, &self.protocol_type) || differs(&request.protocol_name, &self.protocol) {
             return Err(ErrorCode::InconsistentGroupProtocol);
         }
         match self.state {
@@ -56,26 +53,17 @@ impl ClassicGroup {
     }
 
     fn assign(&mut self, assignments: &[(String, Bytes)], turn: &mut Turn<'_>) {
-        let by_member: HashMap<&str, &Bytes> = assignments
-            .iter()
-            .map(|(member_id, assignment)| (member_id.as_str(), assignment))
-            .collect();
+        let by_member: HashMap<&str, &Bytes> =
+            assignments.iter().map(|(member_id, assignment)| (member_id.as_str(), assignment)).collect();
         for member in self.members.values_mut() {
-            member.assignment = by_member
-                .get(member.id.as_str())
-                .map(|bytes| (*bytes).clone())
-                .unwrap_or_default();
+            member.assignment = by_member.get(member.id.as_str()).map(|bytes| (*bytes).clone()).unwrap_or_default();
         }
         self.transition(GroupState::Stable, turn);
         self.persist(turn);
         let ids: Vec<String> = self.members.keys().cloned().collect();
         for member_id in ids {
             let response = self.assignment_of(&member_id);
-            if let Some(token) = self
-                .members
-                .get_mut(&member_id)
-                .and_then(|member| member.awaiting_sync.take())
-            {
+            if let Some(token) = self.members.get_mut(&member_id).and_then(|member| member.awaiting_sync.take()) {
                 turn.effects.push(Effect::Sync(token, response));
                 self.renew_session(&member_id, turn);
             }
@@ -102,20 +90,12 @@ impl ClassicGroup {
             error: ErrorCode::None,
             protocol_type: self.protocol_type.clone(),
             protocol_name: self.protocol.clone(),
-            assignment: self
-                .members
-                .get(member_id)
-                .map(|member| member.assignment.clone())
-                .unwrap_or_default(),
+            assignment: self.members.get(member_id).map(|member| member.assignment.clone()).unwrap_or_default(),
         }
     }
 
     /// A member says that it lives.
-    pub(crate) fn heartbeat(
-        &mut self,
-        member: &MemberIdentity,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), ErrorCode> {
+    pub(crate) fn heartbeat(&mut self, member: &MemberIdentity, turn: &mut Turn<'_>) -> Result<(), ErrorCode> {
         self.validate_member(&member.member_id, member.group_instance_id.as_deref())?;
         if member.generation != self.generation {
             return Err(ErrorCode::IllegalGeneration);

@@ -9,8 +9,7 @@ use proptest::prelude::*;
 
 use super::{Effect, GroupSettings};
 use crate::groups::requests::{
-    GroupState, JoinRequest, JoinResponse, LeavingMember, MemberIdentity, Protocol, SyncRequest,
-    SyncResponse, Token,
+    GroupState, JoinRequest, JoinResponse, LeavingMember, MemberIdentity, Protocol, SyncRequest, SyncResponse, Token,
 };
 use crate::groups::shard::{GroupShard, Now};
 
@@ -76,10 +75,8 @@ struct World {
 impl World {
     fn new(initial_delay: u64) -> Self {
         // The last two clients are static members.
-        let clients = (0..5).map(|index| Client {
-            instance: (index >= 3).then(|| format!("instance-{index}")),
-            ..Client::default()
-        });
+        let clients = (0..5)
+            .map(|index| Client { instance: (index >= 3).then(|| format!("instance-{index}")), ..Client::default() });
         Self {
             shard: GroupShard::new(settings(initial_delay)),
             now: 0,
@@ -94,10 +91,7 @@ impl World {
     }
 
     fn clock(&self) -> Now {
-        Now {
-            monotonic: self.now,
-            wall_ms: self.now as i64,
-        }
+        Now { monotonic: self.now, wall_ms: self.now as i64 }
     }
 
     fn token(&mut self, client: usize, join: bool) -> Token {
@@ -146,16 +140,11 @@ impl World {
 
     fn join(&mut self, client: usize, protocols: u8) {
         let token = self.token(client, true);
-        let Client {
-            member_id, instance, ..
-        } = self.clients[client].clone();
+        let Client { member_id, instance, .. } = self.clients[client].clone();
         let protocols = [("range", 1), ("sticky", 2)]
             .into_iter()
             .filter(|(_, bit)| protocols & bit != 0)
-            .map(|(name, _)| Protocol {
-                name: name.into(),
-                metadata: Bytes::from_static(b"m"),
-            })
+            .map(|(name, _)| Protocol { name: name.into(), metadata: Bytes::from_static(b"m") })
             .collect();
         let request = JoinRequest {
             group_id: GROUP.into(),
@@ -177,20 +166,12 @@ impl World {
 
     fn sync(&mut self, client: usize) {
         let token = self.token(client, false);
-        let Client {
-            member_id,
-            generation,
-            instance,
-            to_assign,
-        } = self.clients[client].clone();
-        let assignments: Vec<_> = to_assign
-            .iter()
-            .map(|member| (member.clone(), Bytes::from(format!("{generation}:{member}"))))
-            .collect();
+        let Client { member_id, generation, instance, to_assign } = self.clients[client].clone();
+        let assignments: Vec<_> =
+            to_assign.iter().map(|member| (member.clone(), Bytes::from(format!("{generation}:{member}")))).collect();
         if self.leaders.get(&generation) == Some(&member_id) {
             for (member, assignment) in &assignments {
-                self.given
-                    .insert((generation, member.clone()), assignment.clone());
+                self.given.insert((generation, member.clone()), assignment.clone());
             }
         }
         let request = SyncRequest {
@@ -237,10 +218,7 @@ impl World {
             }
             _ => return,
         }
-        assert!(
-            response.generation >= self.generation,
-            "generations never go back"
-        );
+        assert!(response.generation >= self.generation, "generations never go back");
         self.generation = response.generation;
         let id = response.member_id.clone();
         self.clients[client].member_id.clone_from(&id);
@@ -252,19 +230,12 @@ impl World {
             return;
         }
         let renamed = self.clients[client].instance.is_some();
-        let leader = self
-            .leaders
-            .entry(response.generation)
-            .or_insert_with(|| response.leader.clone());
+        let leader = self.leaders.entry(response.generation).or_insert_with(|| response.leader.clone());
         // A static leader that comes back has another id in the same generation.
         assert!(*leader == response.leader || renamed || response.leader.starts_with("instance"));
         leader.clone_from(&response.leader);
         if response.leader == id && !response.members.is_empty() {
-            let members: BTreeSet<_> = response
-                .members
-                .iter()
-                .map(|member| member.member_id.clone())
-                .collect();
+            let members: BTreeSet<_> = response.members.iter().map(|member| member.member_id.clone()).collect();
             assert!(members.contains(&id));
             self.clients[client].to_assign = members.iter().cloned().collect();
             told.1 = Some(members);
@@ -273,30 +244,17 @@ impl World {
 
     fn on_sync(&mut self, client: usize, response: &SyncResponse) {
         if response.error == ErrorCode::None && !response.assignment.is_empty() {
-            let Client {
-                member_id,
-                generation,
-                ..
-            } = &self.clients[client];
+            let Client { member_id, generation, .. } = &self.clients[client];
             let given = &self.given[&(*generation, member_id.clone())];
-            assert_eq!(
-                response.assignment, given,
-                "a member gets what the leader of its generation gave it"
-            );
+            assert_eq!(response.assignment, given, "a member gets what the leader of its generation gave it");
         }
     }
 
     fn check(&self) {
         for (generation, (told, members)) in &self.told {
             if let Some(members) = members {
-                let strangers: Vec<_> = told
-                    .difference(members)
-                    .filter(|id| !id.starts_with("instance"))
-                    .collect();
-                assert!(
-                    strangers.is_empty(),
-                    "generation {generation} has members its leader does not know"
-                );
+                let strangers: Vec<_> = told.difference(members).filter(|id| !id.starts_with("instance")).collect();
+                assert!(strangers.is_empty(), "generation {generation} has members its leader does not know");
             }
         }
     }
@@ -309,11 +267,7 @@ impl World {
             self.shard.on_time(now);
             self.take_effects();
         }
-        assert!(
-            self.waiting.is_empty(),
-            "{} requests were never answered",
-            self.waiting.len()
-        );
+        assert!(self.waiting.is_empty(), "{} requests were never answered", self.waiting.len());
         assert_eq!(self.shard.next_deadline(), None);
         if let Some(group) = self.shard.describe(GROUP) {
             assert_eq!((group.state, group.members.len()), (GroupState::Empty, 0));
@@ -382,22 +336,10 @@ fn with_an_initial_delay_members_that_come_in_time_share_the_first_generation() 
 fn a_member_that_falls_silent_is_removed_after_its_session_and_the_rest_rebalance() {
     let mut world = World::new(0);
     stabilise(&mut world, &[0]);
-    world.run(&Op::Join {
-        client: 1,
-        protocols: 1,
-    });
-    world.run(&Op::Join {
-        client: 1,
-        protocols: 1,
-    });
-    assert_eq!(
-        world.shard.heartbeat(&world.identity(0), world.clock()),
-        ErrorCode::RebalanceInProgress
-    );
-    world.run(&Op::Join {
-        client: 0,
-        protocols: 1,
-    });
+    world.run(&Op::Join { client: 1, protocols: 1 });
+    world.run(&Op::Join { client: 1, protocols: 1 });
+    assert_eq!(world.shard.heartbeat(&world.identity(0), world.clock()), ErrorCode::RebalanceInProgress);
+    world.run(&Op::Join { client: 0, protocols: 1 });
     world.run(&Op::Sync { client: 0 });
     world.run(&Op::Sync { client: 1 });
     assert_eq!(world.shard.describe(GROUP).unwrap().members.len(), 2);
@@ -407,14 +349,8 @@ fn a_member_that_falls_silent_is_removed_after_its_session_and_the_rest_rebalanc
         world.run(&Op::Heartbeat { client: 0 });
     }
     assert_eq!(world.shard.describe(GROUP).unwrap().members.len(), 1);
-    assert_eq!(
-        world.shard.heartbeat(&world.identity(0), world.clock()),
-        ErrorCode::RebalanceInProgress
-    );
-    assert_eq!(
-        world.shard.heartbeat(&world.identity(1), world.clock()),
-        ErrorCode::UnknownMemberId
-    );
+    assert_eq!(world.shard.heartbeat(&world.identity(0), world.clock()), ErrorCode::RebalanceInProgress);
+    assert_eq!(world.shard.heartbeat(&world.identity(1), world.clock()), ErrorCode::UnknownMemberId);
 }
 
 #[test]
@@ -424,28 +360,19 @@ fn a_static_member_that_restarts_keeps_its_place_and_fences_its_old_self() {
     let before = world.identity(3);
     assert_eq!(before.generation, 1);
     world.clients[3].member_id = String::new();
-    world.run(&Op::Join {
-        client: 3,
-        protocols: 1,
-    });
+    world.run(&Op::Join { client: 3, protocols: 1 });
     let after = world.identity(3);
     assert_eq!(after.generation, 1, "no rebalance");
     assert_ne!(after.member_id, before.member_id);
     assert_eq!(world.shard.heartbeat(&after, world.clock()), ErrorCode::None);
-    assert_eq!(
-        world.shard.heartbeat(&before, world.clock()),
-        ErrorCode::FencedInstanceId
-    );
+    assert_eq!(world.shard.heartbeat(&before, world.clock()), ErrorCode::FencedInstanceId);
 }
 
 #[test]
 fn members_without_a_protocol_in_common_cannot_be_in_one_group() {
     let mut world = World::new(0);
     stabilise(&mut world, &[0]);
-    world.run(&Op::Join {
-        client: 1,
-        protocols: 2,
-    });
+    world.run(&Op::Join { client: 1, protocols: 2 });
     assert_eq!(world.clients[1].member_id, "", "refused, not given an id");
     assert_eq!(world.shard.describe(GROUP).unwrap().members.len(), 1);
 }

@@ -1,0 +1,66 @@
+//! Reading a partition from its beginning to its end, for those in the same process: coordinators that take in what
+//! they kept, tests that look at what was written, the shim and the registry.
+
+use brooklet_protocol::records::{Record, RecordsError as BatchRecordsError, batches};
+use brooklet_storage::{Error as StorageError, ReadError};
+
+use crate::partition::Partition;
+
+/// How much is read at a time.
+const READ_BYTES: usize = 1 << 20;
+/// What a batch may decompress to.
+const MAX_BATCH_BYTES: usize = 256 << 20;
+
+/// Why a partition could not be read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ScanError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("a stored batch does not decode: {0}")]
+    Batch(String),
+}
+
+impl From<StorageError> for ScanError {
+    fn from(error: StorageError) -> Self {
+        Self::Read(ReadError::Storage(error))
+    }
+}
+
+impl From<BatchRecordsError> for ScanError {
+    fn from(error: BatchRecordsError) -> Self {
+        Self::Batch(error.to_string())
+    }
+}
+
+impl Partition {
+    /// Gives `visit` each record in order, up to where the log ends now. Keys and values share the log's mapping: who
+    /// keeps them should copy them. Control records are left out.
+    pub(crate) fn for_each_record(&self, mut visit: impl FnMut(Record)) -> Result<(), ScanError> {
+        let view = self.view()?;
+        let mut offset = view.log_start_offset();
+        let end = view.next_offset();
+        while offset < end {
+            let slice = view.read(offset, end, READ_BYTES, true)?;
+            if slice.is_empty() {
+                break;
+            }
+            for batch in batches(slice.records) {
+                let batch = batch.map_err(|error| ScanError::Batch(error.to_string()))?;
+                let next = batch.header().next_offset();
+                if next <= offset {
+                    return Err(ScanError::Batch(format!("the batch at offset {offset} ends before it")));
+                }
+                if !batch.header().attributes.is_control() {
+                    for record in batch.records(MAX_BATCH_BYTES)? {
+                        let record = record?;
+                        if record.offset >= offset {
+                            visit(record);
+                        }
+                    }
+                }
+                offset = next;
+            }
+        }
+        Ok(())
+    }
+}

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::broker::Broker;
 use crate::config::ConfigMap;
+use crate::node::Node;
 use crate::partition_scan::ScanError;
 use crate::topics::{NewTopic, TopicError};
 
@@ -149,19 +150,7 @@ impl Broker {
         partition: i32,
         records: impl IntoIterator<Item = Record>,
     ) -> Result<i64, RecordsError> {
-        let found = self.node().topics.by_name(topic).ok_or_else(|| RecordsError::UnknownTopic(topic.to_owned()))?;
-        let unknown = || RecordsError::UnknownPartition { topic: topic.to_owned(), partition };
-        let log = found.partition(partition).ok_or_else(unknown)?;
-        let now_ms = self.node().clock.wall_ms();
-        let mut builder = BatchBuilder::new();
-        for record in records {
-            let headers: Vec<_> =
-                record.headers.iter().map(|(key, value)| (key.as_bytes(), value.as_deref())).collect();
-            let timestamp = record.timestamp.unwrap_or(now_ms);
-            builder.push(timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
-        }
-        let batch = validate::validate(&builder.build()?, &found.settings().rules, now_ms)?;
-        Ok(log.append(&batch, AppendOrigin::Client)?.base_offset)
+        produce(self.node(), topic, partition, records)
     }
 
     /// All records of a topic, partition after partition.
@@ -176,6 +165,26 @@ impl Broker {
         }
         Ok(records)
     }
+}
+
+pub(crate) fn produce(
+    node: &Node,
+    topic: &str,
+    partition: i32,
+    records: impl IntoIterator<Item = Record>,
+) -> Result<i64, RecordsError> {
+    let found = node.topics.by_name(topic).ok_or_else(|| RecordsError::UnknownTopic(topic.to_owned()))?;
+    let unknown = || RecordsError::UnknownPartition { topic: topic.to_owned(), partition };
+    let log = found.partition(partition).ok_or_else(unknown)?;
+    let now_ms = node.clock.wall_ms();
+    let mut builder = BatchBuilder::new();
+    for record in records {
+        let headers: Vec<_> = record.headers.iter().map(|(key, value)| (key.as_bytes(), value.as_deref())).collect();
+        let timestamp = record.timestamp.unwrap_or(now_ms);
+        builder.push(timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
+    }
+    let batch = validate::validate(&builder.build()?, &found.settings().rules, now_ms)?;
+    Ok(log.append(&batch, AppendOrigin::Client)?.base_offset)
 }
 
 fn consumed(partition: i32, record: brooklet_protocol::records::Record) -> ConsumedRecord {

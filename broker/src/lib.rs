@@ -21,6 +21,7 @@
 //! Nothing is global: several brokers in one process know nothing of each other. Nothing is printed either: events go
 //! to whatever [`tracing`] subscriber the program has.
 
+mod adapters;
 mod apis;
 mod blocking;
 mod broker;
@@ -41,6 +42,12 @@ mod server;
 mod topic_settings;
 mod topics;
 
+#[cfg(feature = "declare")]
+pub use adapters::admin::BrokerAdmin;
+#[cfg(feature = "connect")]
+pub use adapters::destination::BrokerDestination;
+#[cfg(feature = "schema-registry")]
+pub use adapters::schema_log::BrokerSchemaLog;
 pub use blocking::BlockingBroker;
 pub use broker::{Address, Broker};
 pub use builder::{BrokerBuilder, StartError};

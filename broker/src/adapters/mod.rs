@@ -1,0 +1,9 @@
+//! The broker as other crates of the workspace need it: each states a port, and here it is implemented. So they know
+//! nothing of the broker, and can be tested without one.
+
+#[cfg(feature = "declare")]
+pub(crate) mod admin;
+#[cfg(feature = "connect")]
+pub(crate) mod destination;
+#[cfg(feature = "schema-registry")]
+pub(crate) mod schema_log;

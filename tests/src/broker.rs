@@ -13,13 +13,16 @@ use tempfile::TempDir;
 /// How long a start may take on a machine that does much else.
 const START: Duration = Duration::from_secs(20);
 
-/// The binary under test, built now if it is not up to date.
+/// The binary under test: what `BROOKLET_BINARY` names, or else the workspace's, built now if it is not up to date.
 ///
 /// # Panics
 /// If it does not build.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("BROOKLET_BINARY") {
+            return crate::root().join(path);
+        }
         let test = std::env::current_exe().unwrap();
         // target/PROFILE/deps/TEST
         let profile_dir = test.parent().and_then(Path::parent).expect("tests run from target").to_owned();

@@ -6,6 +6,7 @@
 pub mod broker;
 pub mod client;
 pub mod matrix;
+pub mod wire;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,0 +1,50 @@
+# What there is to do.
+default:
+    @just --list
+
+# Everything that must hold, with real clients.
+test:
+    scripts/test
+
+# Without real clients: format, lints, unit and property tests.
+quick:
+    scripts/test quick
+
+# What the real clients need, installed into .tools/.
+setup *parts:
+    scripts/setup {{parts}}
+
+# Property tests at many times their usual number of cases, then every client's story, so many times.
+soak cases="20000" rounds="10":
+    PROPTEST_CASES={{cases}} cargo test --release --workspace --exclude brooklet-tests --lib --tests
+    for round in $(seq {{rounds}}); do cargo test --package brooklet-tests --test clients || exit 1; done
+
+# Each fuzz target for so many seconds (needs the nightly toolchain; installs cargo-fuzz if it is not there).
+fuzz seconds="60":
+    command -v cargo-fuzz > /dev/null || cargo install cargo-fuzz --locked
+    for target in $(cargo +nightly fuzz list); do \
+        cargo +nightly fuzz run $target -- -max_total_time={{seconds}} -rss_limit_mb=1024 || exit 1; \
+    done
+
+# Micro-benchmarks.
+bench *args:
+    cargo bench --package brooklet-benches {{args}}
+
+# Licences and sources of all dependencies (installs cargo-deny if it is not there).
+deny:
+    command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
+    cargo deny check bans licenses sources
+
+# Figures of the static binary on this machine: size, start, memory.
+figures:
+    BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test figures -- --ignored --nocapture
+
+# The static binary: target/x86_64-unknown-linux-gnu/release/brooklet.
+release:
+    scripts/release
+
+# Rewrites what is generated in docs/.
+docs:
+    UPDATE_DOCS=1 cargo test --package brooklet --lib compatibility
+    UPDATE_DOCS=1 cargo test --package brooklet --test config_reference
+    UPDATE_DOCS=1 cargo test --package brooklet-tests --test clients

@@ -1,0 +1,82 @@
+//! The smallest client: one connection, a few requests, no time of its own.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use brooklet_protocol::messages::metadata_request::MetadataRequestTopic;
+use brooklet_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use brooklet_protocol::messages::{MetadataRequest, ProduceRequest, TopicName};
+use brooklet_protocol::records::BatchBuilder;
+use brooklet_protocol::{Decodable, HeaderVersion, Request, StrBytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// A connection to a broker.
+#[derive(Debug)]
+pub struct WireClient {
+    stream: TcpStream,
+}
+
+impl WireClient {
+    /// Connects, if somebody listens.
+    ///
+    /// # Errors
+    /// If nobody does.
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream })
+    }
+
+    /// Sends a request and waits for its response.
+    ///
+    /// # Panics
+    /// If there is none, or it does not decode.
+    pub fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
+        let mut frame = BytesMut::new();
+        frame.put_i32(0);
+        frame.put_i16(R::KEY);
+        frame.put_i16(version);
+        frame.put_i32(1);
+        frame.put_i16(-1);
+        if R::header_version(version) >= 2 {
+            frame.put_u8(0);
+        }
+        request.encode(&mut frame, version).unwrap();
+        let len = i32::try_from(frame.len() - 4).unwrap();
+        frame[..4].copy_from_slice(&len.to_be_bytes());
+        self.stream.write_all(&frame).unwrap();
+
+        let mut len = [0; 4];
+        self.stream.read_exact(&mut len).unwrap();
+        let mut body = vec![0; usize::try_from(i32::from_be_bytes(len)).unwrap()];
+        self.stream.read_exact(&mut body).unwrap();
+        let mut body = Bytes::from(body);
+        body.advance(if R::Response::header_version(version) >= 1 { 5 } else { 4 });
+        R::Response::decode(&mut body, version).unwrap()
+    }
+
+    /// Makes a topic by asking for its metadata, as a client that has just started does.
+    pub fn auto_create(&mut self, topic: &str) {
+        let named = MetadataRequestTopic::default().with_name(Some(topic_name(topic)));
+        let request = MetadataRequest::default().with_topics(Some(vec![named])).with_allow_auto_topic_creation(true);
+        let response = self.call(12, &request);
+        assert_eq!(response.topics[0].error_code, 0);
+    }
+
+    /// Writes one record to partition 0 and waits for its acknowledgement. Returns its offset.
+    pub fn produce(&mut self, topic: &str, value: &[u8]) -> i64 {
+        let mut builder = BatchBuilder::new();
+        builder.push(1_700_000_000_000, None, Some(value), &[]);
+        let data = PartitionProduceData::default().with_records(Some(builder.build().unwrap()));
+        let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![data]);
+        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(1000).with_topic_data(vec![topic]);
+        let response = self.call(9, &request);
+        let partition = &response.responses[0].partition_responses[0];
+        assert_eq!(partition.error_code, 0);
+        partition.base_offset
+    }
+}
+
+fn topic_name(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(name.to_owned()))
+}

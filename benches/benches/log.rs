@@ -7,7 +7,7 @@ use std::io::Write;
 
 use brooklet_protocol::records::BatchBuilder;
 use brooklet_protocol::records::validate::ValidBatch;
-use brooklet_storage::{AppendOrigin, LogConfig, LogId, PartitionLog};
+use brooklet_storage::{AppendOrigin, LogConfig, LogId, LogOrigin, PartitionLog};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ fn batch(len: usize) -> ValidBatch {
 
 fn open(dir: &std::path::Path, partition: i32) -> PartitionLog {
     let id = LogId { topic: "t".into(), topic_id: Uuid::nil(), partition };
-    PartitionLog::open(dir, id, &LogConfig::default(), 0, false).unwrap()
+    PartitionLog::open(dir, id, &LogConfig::default(), LogOrigin::default()).unwrap()
 }
 
 fn benches(c: &mut Criterion) {

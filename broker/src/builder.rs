@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use brooklet_storage::{DataDir, Error as StorageError};
 use tempfile::TempDir;
@@ -13,6 +14,9 @@ use crate::node::{Node, NodeConfig};
 use crate::server::limits::ConnectionLimits;
 use crate::server::listener::{BindError, BoundListener};
 use crate::topics::{NewTopic, TopicError};
+
+/// Within what time a dropped broker's tasks end, if its runtime runs.
+const RELEASED_WITHIN: Duration = Duration::from_millis(500);
 
 /// Why a broker did not start. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +145,7 @@ impl BrokerBuilder {
                 listeners.extend(BoundListener::bind(&broker, listener).await?);
             }
         }
-        let data_dir = DataDir::open(&directory, broker.node_id)?;
+        let data_dir = open_data_dir(&directory, broker.node_id).await?;
         let limits = ConnectionLimits::new(&broker);
         let endpoints = listeners.iter().map(|listener| Arc::clone(&listener.endpoint)).collect();
         let config = NodeConfig { layers, broker };
@@ -175,6 +179,21 @@ fn listeners_property(addresses: &[String]) -> String {
         _ => format!("PLAINTEXT_{}://{address}", index + 1),
     });
     named.collect::<Vec<_>>().join(",")
+}
+
+/// Opens the directory. A broker of this process that was dropped a moment ago has it until its last task has seen so.
+async fn open_data_dir(directory: &Path, node_id: i32) -> Result<DataDir, StorageError> {
+    let give_up = Instant::now() + RELEASED_WITHIN;
+    loop {
+        match DataDir::open(directory, node_id) {
+            Err(StorageError::InUse { pid: Some(pid), .. })
+                if pid == std::process::id() && Instant::now() < give_up =>
+            {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 fn create_unless_there(node: &Node, name: &str, partitions: i32) -> Result<(), TopicError> {

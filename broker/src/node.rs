@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use brooklet_protocol::records::CompressionType;
-use brooklet_storage::DataDir;
+use brooklet_storage::{DataDir, Error as StorageError};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +20,8 @@ use crate::groups::offsets_topic::OffsetsTopic;
 use crate::groups::runtime::GroupCoordinator;
 use crate::topics::{NewTopic, Topic, TopicError, Topics};
 
+/// How long a stop may wait for the disk.
+const FLUSH_AT_STOP: Duration = Duration::from_millis(500);
 /// How often silent producers are looked for.
 const PRODUCER_CHECK: Duration = Duration::from_secs(600);
 
@@ -158,7 +160,8 @@ impl Node {
         Ok(())
     }
 
-    /// Closes all logs and marks the directory as left in order.
+    /// Closes all logs, marks the directory as left in order, and hands to the disk what it takes in a short time. What is
+    /// left the kernel writes; it is checked should the machine go down before it has.
     pub(crate) fn close(&self) {
         let mut closed = true;
         for topic in self.topics.all() {
@@ -169,9 +172,25 @@ impl Node {
                 }
             }
         }
-        if closed && let Err(error) = self.data_dir.mark_clean(false) {
+        if closed && let Err(error) = self.data_dir.mark_clean() {
             tracing::error!(%error, "data directory not marked as left in order");
         }
+        if let Err(error) = self.flush(Instant::now() + FLUSH_AT_STOP) {
+            tracing::error!(%error, "data not flushed to disk");
+        }
+    }
+
+    fn flush(&self, deadline: Instant) -> Result<(), StorageError> {
+        let mut recovery_points = Vec::new();
+        for topic in self.topics.all() {
+            for partition in topic.partitions().iter() {
+                if let Some(offset) = partition.flush(deadline)? {
+                    recovery_points.push(((topic.name().to_owned(), partition.index()), offset));
+                }
+            }
+        }
+        self.data_dir.set_recovery_points(recovery_points)?;
+        self.data_dir.flush()
     }
 }
 

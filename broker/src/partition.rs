@@ -1,6 +1,7 @@
 //! A partition: its log behind a lock, what readers see of it without one, and the fetches that wait for it.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use brooklet_protocol::records::validate::ValidBatch;
@@ -84,6 +85,12 @@ impl Partition {
             Some(log) => log.close(),
             None => Ok(()),
         }
+    }
+
+    /// Hands what was appended to the disk until `deadline` has passed. Returns up to where the log is there now, or
+    /// `None` if it was not opened.
+    pub(crate) fn flush(&self, deadline: Instant) -> Result<Option<i64>, Error> {
+        self.log.lock().as_mut().map(|log| log.flush(deadline)).transpose()
     }
 
     /// Takes the partition's files away. The path is what remains to be removed.

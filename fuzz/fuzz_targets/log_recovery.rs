@@ -5,7 +5,7 @@ use std::path::Path;
 
 use brooklet_protocol::records::BatchBuilder;
 use brooklet_protocol::records::validate::ValidBatch;
-use brooklet_storage::{AppendOrigin, LogConfig, LogId, PartitionLog};
+use brooklet_storage::{AppendOrigin, LogConfig, LogId, LogOrigin, PartitionLog};
 use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ fuzz_target!(|input: Input| {
 
 fn open(dir: &Path, machine_stopped: bool) -> Result<PartitionLog, brooklet_storage::Error> {
     let id = LogId { topic: "t".into(), topic_id: Uuid::nil(), partition: 0 };
-    PartitionLog::open(dir, id, &CONFIG, 0, machine_stopped)
+    PartitionLog::open(dir, id, &CONFIG, LogOrigin { machine_stopped, ..LogOrigin::default() })
 }
 
 fn damage(partition: &Path, damages: &[(u8, u16, u8)]) {

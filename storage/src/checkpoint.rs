@@ -1,5 +1,5 @@
-//! `log-start-offset-checkpoint`: where each log begins, in Kafka's text form: version 0, the number of lines, then
-//! "topic partition offset" each. Only logs that do not begin at their first segment's first offset are listed.
+//! Offset checkpoints: an offset of each partition in Kafka's text form: version 0, the number of lines, then
+//! "topic partition offset" each.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,18 +7,21 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::files::{read_if_present, write_atomically};
 
-const FILE: &str = "log-start-offset-checkpoint";
+/// Where each log begins. Only logs that do not begin at their first segment's first offset are listed.
+pub(crate) const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
+/// Up to where each log is on disk for certain.
+pub(crate) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 
-/// The file, and what it says.
+/// A checkpoint file, and what it says.
 #[derive(Debug)]
-pub(crate) struct LogStartOffsets {
+pub(crate) struct OffsetCheckpoint {
     path: PathBuf,
     offsets: BTreeMap<(String, i32), i64>,
 }
 
-impl LogStartOffsets {
-    pub(crate) fn open(data_dir: &Path) -> Result<Self, Error> {
-        let path = data_dir.join(FILE);
+impl OffsetCheckpoint {
+    pub(crate) fn open(data_dir: &Path, file: &str) -> Result<Self, Error> {
+        let path = data_dir.join(file);
         let offsets = match read_if_present(&path)? {
             None => BTreeMap::new(),
             Some(content) => parse(&content).ok_or_else(|| Error::Corrupt {
@@ -30,17 +33,22 @@ impl LogStartOffsets {
         Ok(Self { path, offsets })
     }
 
-    /// Where the log begins, or 0.
+    /// The partition's offset, or 0.
     pub(crate) fn of(&self, topic: &str, partition: i32) -> i64 {
         self.offsets.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
     }
 
     pub(crate) fn set(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
-        self.offsets.insert((topic.to_owned(), partition), offset);
+        self.set_all([((topic.to_owned(), partition), offset)])
+    }
+
+    /// Sets many with one writing of the file.
+    pub(crate) fn set_all(&mut self, offsets: impl IntoIterator<Item = ((String, i32), i64)>) -> Result<(), Error> {
+        self.offsets.extend(offsets);
         self.write()
     }
 
-    /// Forgets a topic's logs.
+    /// Forgets a topic's partitions.
     pub(crate) fn remove(&mut self, topic: &str) -> Result<(), Error> {
         let before = self.offsets.len();
         self.offsets.retain(|(known, _), _| known != topic);
@@ -80,14 +88,14 @@ mod tests {
     #[test]
     fn offsets_are_kept_and_forgotten_with_their_topic() {
         let dir = tempfile::tempdir().unwrap();
-        let mut file = LogStartOffsets::open(dir.path()).unwrap();
+        let mut file = OffsetCheckpoint::open(dir.path(), LOG_START_OFFSETS).unwrap();
         file.set("a", 1, 10).unwrap();
         file.set("a", 2, 20).unwrap();
         file.set("b", 0, 30).unwrap();
-        let mut again = LogStartOffsets::open(dir.path()).unwrap();
+        let mut again = OffsetCheckpoint::open(dir.path(), LOG_START_OFFSETS).unwrap();
         assert_eq!((again.of("a", 1), again.of("b", 0), again.of("b", 1)), (10, 30, 0));
         again.remove("a").unwrap();
-        let last = LogStartOffsets::open(dir.path()).unwrap();
+        let last = OffsetCheckpoint::open(dir.path(), LOG_START_OFFSETS).unwrap();
         assert_eq!((last.of("a", 1), last.of("b", 0)), (0, 30));
     }
 

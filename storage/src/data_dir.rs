@@ -11,10 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FlockOperation;
 use uuid::Uuid;
 
-use crate::checkpoint::LogStartOffsets;
+use crate::checkpoint::{LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
 use crate::error::Error;
-use crate::files::{DELETED_DIR_SUFFIX, read_if_present, remove_if_present, write_atomically};
-use crate::log::{LogConfig, LogId, PartitionLog, kafka_uuid};
+use crate::files::{DELETED_DIR_SUFFIX, read_if_present, remove_if_present, sync, write_atomically};
+use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid};
 
 const LOCK: &str = ".lock";
 const META: &str = "meta.properties";
@@ -29,7 +29,7 @@ pub enum PreviousStop {
     Clean,
     /// The process died; the machine has been up since, so whatever the process stored is there.
     ProcessDied,
-    /// The machine may have gone down: only what was synced to disk is there for certain.
+    /// The machine may have gone down since: only what was flushed to disk is there for certain.
     MachineStopped,
 }
 
@@ -50,7 +50,8 @@ pub struct DataDir {
     lock: File,
     cluster_id: String,
     previous_stop: PreviousStop,
-    log_start_offsets: Mutex<LogStartOffsets>,
+    log_start_offsets: Mutex<OffsetCheckpoint>,
+    recovery_points: Mutex<OffsetCheckpoint>,
 }
 
 impl DataDir {
@@ -62,8 +63,9 @@ impl DataDir {
         let cluster_id = cluster_id(&path.join(META), node_id)?;
         let previous_stop = previous_stop(&path, &mut lock)?;
         remove_deleted_logs(&path)?;
-        let log_start_offsets = Mutex::new(LogStartOffsets::open(&path)?);
-        let data_dir = Self { path, lock, cluster_id, previous_stop, log_start_offsets };
+        let log_start_offsets = Mutex::new(OffsetCheckpoint::open(&path, LOG_START_OFFSETS)?);
+        let recovery_points = Mutex::new(OffsetCheckpoint::open(&path, RECOVERY_POINTS)?);
+        let data_dir = Self { path, lock, cluster_id, previous_stop, log_start_offsets, recovery_points };
         data_dir.note("running")?;
         remove_if_present(&data_dir.path.join(CLEAN_SHUTDOWN))?;
         Ok(data_dir)
@@ -86,24 +88,28 @@ impl DataDir {
 
     /// Opens a partition's log.
     pub fn open_log(&self, id: LogId, config: &LogConfig) -> Result<PartitionLog, Error> {
-        let start = self.log_start_offsets().of(&id.topic, id.partition);
-        let machine_stopped = self.previous_stop == PreviousStop::MachineStopped;
-        PartitionLog::open(&self.path, id, config, start, machine_stopped)
+        let origin = LogOrigin {
+            log_start_offset: locked(&self.log_start_offsets).of(&id.topic, id.partition),
+            recovery_point: locked(&self.recovery_points).of(&id.topic, id.partition),
+            machine_stopped: self.previous_stop == PreviousStop::MachineStopped,
+        };
+        PartitionLog::open(&self.path, id, config, origin)
     }
 
     /// Keeps where a log begins, so that deleted records stay deleted.
     pub fn set_log_start_offset(&self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
-        self.log_start_offsets().set(topic, partition, offset)
+        locked(&self.log_start_offsets).set(topic, partition, offset)
     }
 
-    /// Forgets where a deleted topic's logs began.
+    /// Keeps up to where logs are on disk, by topic and partition.
+    pub fn set_recovery_points(&self, offsets: impl IntoIterator<Item = ((String, i32), i64)>) -> Result<(), Error> {
+        locked(&self.recovery_points).set_all(offsets)
+    }
+
+    /// Forgets what was kept of a deleted topic's logs.
     pub fn forget_topic(&self, topic: &str) -> Result<(), Error> {
-        self.log_start_offsets().remove(topic)
-    }
-
-    fn log_start_offsets(&self) -> MutexGuard<'_, LogStartOffsets> {
-        // Whoever panicked while holding it left a map and a file that both are whole.
-        self.log_start_offsets.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.log_start_offsets).remove(topic)?;
+        locked(&self.recovery_points).remove(topic)
     }
 
     /// How much its file system holds.
@@ -113,17 +119,22 @@ impl DataDir {
         Ok(Space { total_bytes: bytes(stat.f_blocks), usable_bytes: bytes(stat.f_bavail) })
     }
 
-    /// Hands everything that was written here to the disk. This waits for the disk.
-    pub fn sync(&self) -> Result<(), Error> {
-        rustix::fs::syncfs(&self.lock).map_err(|error| Error::io("sync", &self.path)(error.into()))
-    }
-
-    /// Marks the directory as left in order; all logs must be closed. `synced` says that all is on disk, so that the
-    /// mark holds even if the machine goes down next.
-    pub fn mark_clean(&self, synced: bool) -> Result<(), Error> {
-        self.note(if synced { "synced" } else { "stopped" })?;
+    /// Marks the directory as left in order; all logs must be closed.
+    pub fn mark_clean(&self) -> Result<(), Error> {
+        self.note("stopped")?;
         let path = self.path.join(CLEAN_SHUTDOWN);
         write_atomically(&path, br#"{"version":0,"brokerEpoch":-1}"#)
+    }
+
+    /// Hands the directory's own files (not those of the logs) to the disk, and waits for it.
+    pub fn flush(&self) -> Result<(), Error> {
+        for entry in fs::read_dir(&self.path).map_err(Error::io("list", &self.path))? {
+            let path = entry.map_err(Error::io("list", &self.path))?.path();
+            if path.is_file() {
+                sync(&path)?;
+            }
+        }
+        sync(&self.path)
     }
 
     /// What the next one to open the directory needs to know: who has it, since which boot, and how it was left.
@@ -136,6 +147,11 @@ impl DataDir {
             .and_then(|_| file.write_all(content.as_bytes()))
             .map_err(Error::io("write", &path))
     }
+}
+
+fn locked(checkpoint: &Mutex<OffsetCheckpoint>) -> MutexGuard<'_, OffsetCheckpoint> {
+    // Whoever panicked while holding it left a map and a file that both are whole.
+    checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn take_lock(dir: &Path) -> Result<File, Error> {
@@ -151,11 +167,8 @@ fn take_lock(dir: &Path) -> Result<File, Error> {
         Ok(()) => Ok(lock),
         Err(rustix::io::Errno::WOULDBLOCK) => {
             let content = read_all(&mut lock).map_err(Error::io("read", &path))?;
-            let holder = match property(&content, "pid") {
-                Some(pid) => format!("process {pid}"),
-                None => "another process".to_owned(),
-            };
-            Err(Error::InUse { path: dir.to_owned(), holder })
+            let pid = property(&content, "pid").and_then(|pid| pid.parse().ok());
+            Err(Error::InUse { path: dir.to_owned(), pid })
         }
         Err(error) => Err(Error::io("lock", &path)(error.into())),
     }
@@ -169,11 +182,10 @@ fn previous_stop(dir: &Path, lock: &mut File) -> Result<PreviousStop, Error> {
     let boot = boot_id();
     let same_boot = !boot.is_empty() && property(&content, "boot") == Some(&boot);
     let clean = dir.join(CLEAN_SHUTDOWN).exists();
-    Ok(match (clean, property(&content, "state")) {
-        (true, Some("synced")) => PreviousStop::Clean,
-        (true, _) if same_boot => PreviousStop::Clean,
-        (false, _) if same_boot => PreviousStop::ProcessDied,
-        _ => PreviousStop::MachineStopped,
+    Ok(match (same_boot, clean) {
+        (true, true) => PreviousStop::Clean,
+        (true, false) => PreviousStop::ProcessDied,
+        (false, _) => PreviousStop::MachineStopped,
     })
 }
 
@@ -252,25 +264,17 @@ mod tests {
         let second = DataDir::open(dir.path(), 1).unwrap();
         assert_eq!(second.previous_stop(), PreviousStop::ProcessDied);
         assert_eq!(second.cluster_id(), id);
-        second.mark_clean(false).unwrap();
+        second.mark_clean().unwrap();
+        second.flush().unwrap();
         drop(second);
         assert_eq!(DataDir::open(dir.path(), 1).unwrap().previous_stop(), PreviousStop::Clean);
 
-        // Another boot: only a mark that was made after a sync still holds.
-        for (state, clean, expected) in [
-            ("synced", true, PreviousStop::Clean),
-            ("stopped", true, PreviousStop::MachineStopped),
-            ("running", false, PreviousStop::MachineStopped),
-        ] {
-            fs::write(dir.path().join(LOCK), format!("pid=1\nboot=other\nstate={state}\n")).unwrap();
-            let mark = dir.path().join(CLEAN_SHUTDOWN);
-            if clean {
-                fs::write(mark, "{}").unwrap();
-            } else {
-                remove_if_present(&mark).unwrap();
-            }
-            assert_eq!(DataDir::open(dir.path(), 1).unwrap().previous_stop(), expected, "{state}");
-        }
+        // Another boot: even an orderly stop says nothing of what the disk got.
+        let third = DataDir::open(dir.path(), 1).unwrap();
+        third.mark_clean().unwrap();
+        drop(third);
+        fs::write(dir.path().join(LOCK), "pid=1\nboot=other\nstate=stopped\n").unwrap();
+        assert_eq!(DataDir::open(dir.path(), 1).unwrap().previous_stop(), PreviousStop::MachineStopped);
     }
 
     #[test]

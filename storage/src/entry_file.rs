@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use crate::error::Error;
 use crate::mmap::{MappedAppender, MappedReader};
@@ -80,6 +81,11 @@ impl<const N: usize> EntryReader<N> {
             Err(error) => return Err(Error::io("open", path)(error)),
         }
         Ok(Self(Arc::new(cell)))
+    }
+
+    /// As [`MappedReader::flush`], of the whole file.
+    pub(crate) fn flush(&self, deadline: Instant) -> std::io::Result<bool> {
+        self.0.get().map_or(Ok(true), |reader| reader.flush(0, deadline))
     }
 
     pub(crate) fn entries(&self) -> &[[u8; N]] {

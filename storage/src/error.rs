@@ -20,12 +20,12 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// Another process has the directory.
-    #[error("data directory {} is in use by {holder}; stop that broker or choose another --data-dir", path.display())]
+    #[error("data directory {} is in use by {}; stop that broker or choose another --data-dir", path.display(), holder(*pid))]
     InUse {
         /// The directory.
         path: PathBuf,
         /// Which process, as far as its lock file tells.
-        holder: String,
+        pid: Option<u32>,
     },
     /// The directory was written by a newer version.
     #[error("{} has format {found}, this version knows up to {known}; use the newer brooklet", path.display())]
@@ -47,6 +47,10 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+}
+
+fn holder(pid: Option<u32>) -> String {
+    pid.map_or("another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 impl Error {

@@ -43,6 +43,11 @@ pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), Error>
     fs::rename(&temporary, path).map_err(Error::io("replace", path))
 }
 
+/// Hands a file, or a directory's list of names, to the disk, and waits for it.
+pub(crate) fn sync(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))
+}
+
 /// Removes a file; it is no error if there is none.
 pub(crate) fn remove_if_present(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {

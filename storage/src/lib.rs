@@ -26,6 +26,6 @@ mod view;
 pub use catalog::{Catalog, CatalogRecord, TopicRecord};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
-pub use log::{AppendOrigin, Appended, LogConfig, LogId, PartitionLog};
+pub use log::{AppendOrigin, Appended, LogConfig, LogId, LogOrigin, PartitionLog};
 pub use producer_state::{ProducerError, ProducerStateEntry};
 pub use view::{LogSlice, LogView, TimestampAndOffset};

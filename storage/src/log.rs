@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_protocol::records::{BatchHeader, ControlRecord, RecordBatch};
@@ -10,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
 use crate::error::{AppendError, Error};
-use crate::files::{DELETED_DIR_SUFFIX, LOG, offsets_of, write_atomically};
+use crate::files::{DELETED_DIR_SUFFIX, LOG, offsets_of, sync, write_atomically};
 use crate::producer_snapshot;
 use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager};
 use crate::recovery::{RecoveredSegment, Trust, recover};
@@ -63,6 +64,18 @@ impl LogId {
     }
 }
 
+/// What is known of a log before its files are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogOrigin {
+    /// Where reading may begin, as last checkpointed.
+    pub log_start_offset: i64,
+    /// Up to where the log was on disk for certain, as last checkpointed.
+    pub recovery_point: i64,
+    /// The machine itself may have gone down since the log was last written, so that what lies beyond the recovery point
+    /// is believed only if it checks out.
+    pub machine_stopped: bool,
+}
+
 /// On whose behalf a batch is appended: coordinators' batches have producer ids but no sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendOrigin {
@@ -94,23 +107,17 @@ pub struct PartitionLog {
     producers: ProducerStateManager,
     /// Up to where the newest snapshot covers the producers' state.
     snapshot_offset: i64,
+    /// Up to where all is on disk.
+    recovery_point: i64,
     deleted: bool,
 }
 
 impl PartitionLog {
     /// Opens the log of a partition in the data directory `parent`. One that has never been appended to has no
     /// directory, and gets none before it is.
-    ///
-    /// `log_start_offset` is where reading may begin, as last checkpointed. `machine_stopped` says that the machine
-    /// itself may have gone down since the log was last closed, so that nothing but what checks out is believed.
-    pub fn open(
-        parent: &Path,
-        id: LogId,
-        config: &LogConfig,
-        log_start_offset: i64,
-        machine_stopped: bool,
-    ) -> Result<Self, Error> {
+    pub fn open(parent: &Path, id: LogId, config: &LogConfig, origin: LogOrigin) -> Result<Self, Error> {
         let dir: Arc<Path> = parent.join(id.dir_name()).into();
+        let log_start_offset = origin.log_start_offset;
         if !dir.exists() {
             let view = Arc::new(LogView::new(Vec::new(), log_start_offset, log_start_offset));
             return Ok(Self {
@@ -120,11 +127,11 @@ impl PartitionLog {
                 active: None,
                 producers: ProducerStateManager::default(),
                 snapshot_offset: log_start_offset,
+                recovery_point: log_start_offset,
                 deleted: false,
             });
         }
-        let trust = if machine_stopped { Trust::Nothing } else { Trust::Indexes };
-        let (mut segments, active, next_offset) = open_segments(&dir, config, trust, log_start_offset)?;
+        let (mut segments, active, next_offset) = open_segments(&dir, config, origin)?;
         if let Some(active) = &active {
             segments.push(Arc::clone(active.shared()));
         }
@@ -133,7 +140,8 @@ impl PartitionLog {
         let view = Arc::new(LogView::new(segments, log_start_offset, next_offset));
         let (snapshot_offset, producers) =
             producer_snapshot::read_newest(&dir, next_offset)?.unwrap_or((first, ProducerStateManager::default()));
-        let mut log = Self { id, dir, view, active, producers, snapshot_offset, deleted: false };
+        let recovery_point = origin.recovery_point.min(next_offset);
+        let mut log = Self { id, dir, view, active, producers, snapshot_offset, recovery_point, deleted: false };
         log.replay_producers()?;
         log.publish_end(next_offset);
         Ok(log)
@@ -215,6 +223,27 @@ impl PartitionLog {
         self.snapshot_producers()
     }
 
+    /// Hands what was appended since the last flush to the disk, and waits for it, until `deadline` has passed. Returns
+    /// up to where the log is on disk now.
+    pub fn flush(&mut self, deadline: Instant) -> Result<i64, Error> {
+        let next_offset = self.view.next_offset();
+        if self.deleted || self.recovery_point >= next_offset {
+            return Ok(self.recovery_point);
+        }
+        let segments = self.view.segments();
+        let first = segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
+        for (index, segment) in segments.iter().enumerate().skip(first.saturating_sub(1)) {
+            if !segment.flush(self.recovery_point, deadline)? {
+                return Ok(self.recovery_point);
+            }
+            let end = segments.get(index + 1).map_or(next_offset, |next| next.base_offset());
+            self.recovery_point = end;
+        }
+        producer_snapshot::flush(&self.dir)?;
+        sync(&self.dir)?;
+        Ok(self.recovery_point)
+    }
+
     /// Takes the partition away: its directory is renamed at once, so that the name is free, and the returned path is
     /// what remains to be removed, if anything. Readers finish with what they have.
     pub fn delete(&mut self) -> Result<Option<PathBuf>, Error> {
@@ -254,7 +283,8 @@ impl PartitionLog {
 
     fn create_segment(&self, base_offset: i64, config: &LogConfig) -> Result<ActiveSegment, Error> {
         if !self.dir.exists() {
-            fs::create_dir_all(&self.dir).map_err(Error::io("create", &self.dir))?;
+            // Not its parents: a data directory that is gone is not to come back for one partition.
+            fs::create_dir(&self.dir).map_err(Error::io("create", &self.dir))?;
             write_partition_metadata(&self.dir, self.id.topic_id)?;
         }
         let active = ActiveSegment::open(&self.dir, base_offset, config, &RecoveredSegment::empty(base_offset))?;
@@ -302,27 +332,27 @@ impl PartitionLog {
 /// What a partition's directory holds: the sealed segments, the active one unless it is empty, the next offset.
 type OpenedSegments = (Vec<Arc<Segment>>, Option<ActiveSegment>, i64);
 
-fn open_segments(
-    dir: &Arc<Path>,
-    config: &LogConfig,
-    trust: Trust,
-    log_start_offset: i64,
-) -> Result<OpenedSegments, Error> {
+fn open_segments(dir: &Arc<Path>, config: &LogConfig, origin: LogOrigin) -> Result<OpenedSegments, Error> {
     let mut offsets = offsets_of(dir, LOG)?;
     let Some(last) = offsets.pop() else {
-        return Ok((Vec::new(), None, log_start_offset));
+        return Ok((Vec::new(), None, origin.log_start_offset));
     };
+    let in_doubt = |end: i64| origin.machine_stopped && end > origin.recovery_point;
+    let check = |base_offset, trust| recover(dir, base_offset, trust, config.index_interval_bytes);
     let mut sealed = Vec::with_capacity(offsets.len() + 1);
-    for base_offset in offsets {
-        if trust == Trust::Nothing {
-            let recovered = recover(dir, base_offset, trust, config.index_interval_bytes)?;
+    for (index, &base_offset) in offsets.iter().enumerate() {
+        if in_doubt(offsets.get(index + 1).copied().unwrap_or(last)) {
+            let recovered = check(base_offset, Trust::Nothing)?;
             if recovered.torn {
                 return cut_at(dir, config, sealed, base_offset, &recovered);
             }
         }
         sealed.push(Arc::new(Segment::sealed(Arc::clone(dir), base_offset)));
     }
-    let recovered = recover(dir, last, trust, config.index_interval_bytes)?;
+    let mut recovered = check(last, Trust::Indexes)?;
+    if in_doubt(recovered.next_offset) {
+        recovered = check(last, Trust::Nothing)?;
+    }
     if recovered.torn {
         tracing::info!(dir = %dir.display(), next_offset = recovered.next_offset, "an unfinished batch is dropped");
     }

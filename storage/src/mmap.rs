@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
+use std::time::Instant;
 
 use bytes::Bytes;
 use memmap2::{MmapOptions, MmapRaw};
@@ -39,6 +40,8 @@ const GROWTH: Range<usize> = 4096..1 << 20;
 const PAGE: usize = 4096;
 /// From this size on, bytes are written by system call.
 const LARGE: usize = 2048;
+/// How much is handed to the disk before the clock is looked at again: a fraction of a second on a slow disk.
+const FLUSH_STEP: usize = 8 << 20;
 /// How many files this process keeps open between writes; beyond, a file is opened for each. Descriptors are for
 /// connections.
 const MAX_KEPT_OPEN: usize = 256;
@@ -84,6 +87,19 @@ impl MappedReader {
     /// How many bytes are published.
     pub(crate) fn len(&self) -> usize {
         self.0.published.load(Ordering::Acquire)
+    }
+
+    /// Hands the published bytes from `from` on to the disk, and waits for it, until `deadline` has passed. Returns whether
+    /// it was in time.
+    pub(crate) fn flush(&self, from: usize, deadline: Instant) -> io::Result<bool> {
+        let end = self.len();
+        for start in (from - from % PAGE..end).step_by(FLUSH_STEP) {
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            self.0.map.flush_range(start, FLUSH_STEP.min(end - start))?;
+        }
+        Ok(true)
     }
 
     /// A part of the published bytes, which keeps the mapping alive for as long as it lives.

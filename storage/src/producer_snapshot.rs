@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::files::{PRODUCER_SNAPSHOT, offsets_of, remove_if_present, segment_file};
+use crate::files::{PRODUCER_SNAPSHOT, offsets_of, remove_if_present, segment_file, sync};
 use crate::producer_state::{BatchMetadata, ProducerStateEntry, ProducerStateManager};
 
 const VERSION: i16 = 1;
@@ -62,6 +62,14 @@ pub(crate) fn read_newest(dir: &Path, next_offset: i64) -> Result<Option<(i64, P
         remove_if_present(&path)?;
     }
     Ok(None)
+}
+
+/// Hands the newest snapshot to the disk.
+pub(crate) fn flush(dir: &Path) -> Result<(), Error> {
+    match offsets_of(dir, PRODUCER_SNAPSHOT)?.last() {
+        Some(newest) => sync(&segment_file(dir, *newest, PRODUCER_SNAPSHOT)),
+        None => Ok(()),
+    }
 }
 
 fn put_entry(out: &mut Vec<u8>, producer_id: i64, entry: &ProducerStateEntry, batch: &BatchMetadata) {

@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use brooklet_protocol::records::{BatchHeader, HEADER_LEN, NO_TIMESTAMP, RecordBatch};
@@ -66,6 +67,17 @@ impl Segment {
             Some(files) => files.log.len() as u64,
             None => std::fs::metadata(segment_file(&self.dir, self.base_offset, LOG)).map_or(0, |meta| meta.len()),
         }
+    }
+
+    /// Hands the batches from the one that holds `from` on, and the indexes, to the disk. Returns whether that was done
+    /// before `deadline`.
+    pub(crate) fn flush(&self, from: i64, deadline: Instant) -> Result<bool, Error> {
+        let files = self.files()?;
+        let position = files.offsets.position_at_or_before(self.relative(from)) as usize;
+        let flush = || {
+            Ok(files.log.flush(position, deadline)? && files.offsets.flush(deadline)? && files.times.flush(deadline)?)
+        };
+        flush().map_err(Error::io("flush", &segment_file(&self.dir, self.base_offset, LOG)))
     }
 
     /// Unlinks the files. Readers that have them mapped keep them until they are done.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_protocol::records::{BatchBuilder, CompressionType, batches};
-use brooklet_storage::{AppendOrigin, LogConfig, LogId, PartitionLog, ReadError};
+use brooklet_storage::{AppendOrigin, LogConfig, LogId, LogOrigin, PartitionLog, ReadError};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -78,7 +78,8 @@ impl Model {
 
 fn open(dir: &Path, start: i64, machine_stopped: bool) -> PartitionLog {
     let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
-    PartitionLog::open(dir, id, &CONFIG, start, machine_stopped).unwrap()
+    PartitionLog::open(dir, id, &CONFIG, LogOrigin { log_start_offset: start, recovery_point: 0, machine_stopped })
+        .unwrap()
 }
 
 fn append(log: &mut PartitionLog, model: &mut Model, op: &Op) {

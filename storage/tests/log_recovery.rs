@@ -5,10 +5,11 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_protocol::records::{BatchBuilder, batches};
-use brooklet_storage::{AppendError, AppendOrigin, LogConfig, LogId, PartitionLog, ProducerError};
+use brooklet_storage::{AppendError, AppendOrigin, LogConfig, LogId, LogOrigin, PartitionLog, ProducerError};
 use uuid::Uuid;
 
 const BATCHES: usize = 40;
@@ -19,7 +20,7 @@ fn config() -> LogConfig {
 
 fn open(dir: &Path, machine_stopped: bool) -> PartitionLog {
     let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
-    PartitionLog::open(dir, id, &config(), 0, machine_stopped).unwrap()
+    PartitionLog::open(dir, id, &config(), LogOrigin { machine_stopped, ..LogOrigin::default() }).unwrap()
 }
 
 fn batch(sequence: i32) -> ValidBatch {
@@ -180,6 +181,27 @@ fn damage_in_the_middle_after_the_machine_stopped_ends_the_log_there() {
     let last = log.view().read(end - 1, i64::MAX, 1 << 20, true).unwrap();
     assert_eq!(batches(last.records).count(), 1);
     assert!(!logs[2].exists());
+}
+
+#[test]
+fn what_was_flushed_is_believed_after_the_machine_stopped_and_the_rest_is_checked() {
+    let (dir, _) = killed();
+    let origin = LogOrigin { machine_stopped: true, ..LogOrigin::default() };
+    let reopen = |recovery_point| {
+        let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
+        PartitionLog::open(dir.path(), id, &config(), LogOrigin { recovery_point, ..origin }).unwrap()
+    };
+    let mut log = reopen(0);
+    assert_eq!(log.flush(Instant::now()).unwrap(), 0, "no time, nothing flushed");
+    log.close().unwrap();
+    let flushed = log.flush(Instant::now() + Duration::from_secs(60)).unwrap();
+    assert_eq!(flushed, BATCHES as i64);
+    drop(log);
+    // Early in the file, where only a check of everything looks.
+    let log_file = OpenOptions::new().write(true).open(file(dir.path(), "log")).unwrap();
+    log_file.write_all_at(&[0xff], 100).unwrap();
+    assert_eq!(reopen(flushed).view().next_offset(), flushed);
+    assert_eq!(reopen(flushed - 1).view().next_offset(), 0);
 }
 
 #[test]

@@ -187,7 +187,9 @@ def group(bootstrap, topic, group_id, session_timeout_ms=None):
     consumer.subscribe([topic], listener=Rebalances())
     while not stop.is_set():
         next_offsets = {}
-        for records in consumer.poll(timeout_ms=100).values():
+        # Not shorter: where a poll's time runs out while a leader rejoins for new metadata, this client (3.0.12)
+        # takes itself for joined and never looks at its assignment.
+        for records in consumer.poll(timeout_ms=1000).values():
             for record in records:
                 emit_record(record)
                 next_offsets[record.partition] = record.offset + 1

@@ -4,6 +4,7 @@
 //! it, with a mailbox for handlers, and that keeps its records in `__consumer_offsets`.
 
 pub(crate) mod classic;
+pub(crate) mod group;
 pub(crate) mod offsets;
 pub(crate) mod offsets_topic;
 pub(crate) mod requests;

@@ -156,8 +156,10 @@ pub(crate) struct CommittedOffset {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct GroupListing {
     pub(crate) group_id: String,
+    pub(crate) kind: GroupType,
     pub(crate) protocol_type: String,
-    pub(crate) state: GroupState,
+    /// Kafka's name of its state; each kind of group has its own.
+    pub(crate) state: &'static str,
 }
 
 /// A group described.
@@ -178,6 +180,22 @@ pub(crate) struct MemberDescription {
     pub(crate) client_host: String,
     pub(crate) metadata: Bytes,
     pub(crate) assignment: Bytes,
+}
+
+/// The kinds of groups (KIP-848).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum GroupType {
+    /// Members agree among themselves.
+    Classic,
+}
+
+impl GroupType {
+    /// Kafka's name of the kind.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+        }
+    }
 }
 
 /// Where a classic group stands between two generations.

@@ -10,10 +10,11 @@ use brooklet_protocol::coordinator::offset_commit::{OffsetCommitKey, OffsetCommi
 use bytes::Bytes;
 
 use super::classic::{ClassicGroup, Effect, GroupSettings, TimerKey, TimerKind, Turn};
+use super::group::Group;
 use super::offsets::CommittedOffsets;
 use super::requests::{
-    CommitRequest, CommittedOffset, GroupDescription, GroupListing, GroupState, JoinRequest, JoinResponse,
-    LeavingMember, MemberIdentity, SyncRequest, SyncResponse, Token,
+    CommitRequest, CommittedOffset, GroupDescription, GroupListing, JoinRequest, JoinResponse, LeavingMember,
+    MemberIdentity, SyncRequest, SyncResponse, Token,
 };
 use crate::coordinator::timer::{Millis, TimerQueue};
 
@@ -60,7 +61,7 @@ pub(crate) struct Now {
 #[derive(Debug)]
 pub(crate) struct GroupShard {
     settings: GroupSettings,
-    groups: HashMap<Arc<str>, ClassicGroup>,
+    groups: HashMap<Arc<str>, Group>,
     offsets: CommittedOffsets,
     timers: TimerQueue<TimerKey>,
     effects: Vec<Effect>,
@@ -90,7 +91,7 @@ impl GroupShard {
     /// Does what is due.
     pub(crate) fn on_time(&mut self, now: Now) {
         while let Some(TimerKey { group_id, kind }) = self.timers.pop_due(now.monotonic) {
-            self.step(&group_id, now, |group, turn| match kind {
+            self.step_classic(&group_id, now, |group, turn| match kind {
                 TimerKind::Join => group.on_join_timer(turn),
                 TimerKind::Sync => group.on_sync_timer(turn),
                 TimerKind::Session(member_id) => group.on_session_timer(&member_id, turn),
@@ -105,9 +106,10 @@ impl GroupShard {
             return;
         }
         self.group_or_new(&request.group_id, now);
-        self.step(&request.group_id, now, |group, turn| {
-            group.join(token, request, turn);
-        });
+        if self.step_classic(&request.group_id, now, |group, turn| group.join(token, request, turn)).is_none() {
+            let error = ErrorCode::InconsistentGroupProtocol;
+            self.effects.push(Effect::Join(token, JoinResponse::error(error, request.member_id.as_str())));
+        }
     }
 
     fn check_join(&self, request: &JoinRequest) -> Result<(), ErrorCode> {
@@ -125,21 +127,18 @@ impl GroupShard {
     }
 
     pub(crate) fn sync(&mut self, token: Token, request: &SyncRequest, now: Now) {
-        let error = match self.groups.contains_key(request.group_id.as_str()) {
-            true => {
-                self.step(&request.group_id, now, |group, turn| {
-                    group.sync(token, request, turn);
-                });
-                return;
-            }
-            false if request.group_id.is_empty() => ErrorCode::InvalidGroupId,
+        if self.step_classic(&request.group_id, now, |group, turn| group.sync(token, request, turn)).is_some() {
+            return;
+        }
+        let error = match request.group_id.is_empty() {
+            true => ErrorCode::InvalidGroupId,
             false => ErrorCode::UnknownMemberId,
         };
         self.effects.push(Effect::Sync(token, SyncResponse::error(error)));
     }
 
     pub(crate) fn heartbeat(&mut self, member: &MemberIdentity, now: Now) -> ErrorCode {
-        let outcome = self.step(&member.group_id, now, |group, turn| group.heartbeat(member, turn));
+        let outcome = self.step_classic(&member.group_id, now, |group, turn| group.heartbeat(member, turn));
         match outcome {
             Some(outcome) => outcome.err().unwrap_or_default(),
             None if member.group_id.is_empty() => ErrorCode::InvalidGroupId,
@@ -157,7 +156,7 @@ impl GroupShard {
         if group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
-        let outcomes = self.step(group_id, now, |group, turn| group.leave(members, turn));
+        let outcomes = self.step_classic(group_id, now, |group, turn| group.leave(members, turn));
         Ok(outcomes.unwrap_or_else(|| vec![ErrorCode::UnknownMemberId; members.len()]))
     }
 
@@ -212,9 +211,7 @@ impl GroupShard {
     /// The records that take these offsets away. Those of topics to which a member subscribes stay.
     pub(crate) fn delete_offsets(&self, group_id: &str, partitions: &[(String, i32)]) -> Result<Proposal, ErrorCode> {
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
-        if group.state() != GroupState::Empty && !group.is_consumer_group() {
-            return Err(ErrorCode::NonEmptyGroup);
-        }
+        group.check_offset_delete()?;
         let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
         for (topic, partition) in partitions {
             if group.subscribes_to(topic) {
@@ -237,13 +234,15 @@ impl GroupShard {
             let outcome = match self.groups.get(group_id.as_str()) {
                 _ if group_id.is_empty() => ErrorCode::InvalidGroupId,
                 None => ErrorCode::GroupIdNotFound,
-                Some(group) if group.state() != GroupState::Empty => ErrorCode::NonEmptyGroup,
-                Some(_) => {
-                    let keys = self.offsets.keys_of(group_id);
-                    proposal.records.extend(keys.iter().map(|key| GroupRecord::offset(key, None)));
-                    proposal.records.push(GroupRecord::group(group_id, None));
-                    ErrorCode::None
-                }
+                Some(group) => match group.check_delete() {
+                    Err(error) => error,
+                    Ok(()) => {
+                        let keys = self.offsets.keys_of(group_id);
+                        proposal.records.extend(keys.iter().map(|key| GroupRecord::offset(key, None)));
+                        proposal.records.push(GroupRecord::group(group_id, None));
+                        ErrorCode::None
+                    }
+                },
             };
             proposal.outcomes.push(outcome);
         }
@@ -256,11 +255,11 @@ impl GroupShard {
     }
 
     pub(crate) fn list(&self) -> Vec<GroupListing> {
-        self.groups.values().map(ClassicGroup::listing).collect()
+        self.groups.values().map(Group::listing).collect()
     }
 
     pub(crate) fn describe(&self, group_id: &str) -> Option<GroupDescription> {
-        self.groups.get(group_id).map(ClassicGroup::describe)
+        self.groups.get(group_id)?.classic().map(ClassicGroup::describe)
     }
 
     /// Takes in a record that is stored, live. Group metadata is not taken in: the group that wrote it is ahead of it.
@@ -277,7 +276,7 @@ impl GroupShard {
     pub(crate) fn loaded(&mut self, now: Now) {
         let group_ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
         for group_id in group_ids {
-            self.step(&group_id, now, |group, turn| group.resume(turn));
+            self.step(&group_id, now, Group::resume);
         }
     }
 
@@ -298,7 +297,7 @@ impl GroupShard {
                     Some(value) if loading => {
                         let group_id: Arc<str> = group_id.into();
                         let value = GroupMetadataValue::decode(value)?;
-                        self.groups.insert(Arc::clone(&group_id), ClassicGroup::restore(group_id, value));
+                        self.groups.insert(Arc::clone(&group_id), Group::restore_classic(group_id, value));
                     }
                     Some(_) => {}
                 },
@@ -314,17 +313,22 @@ impl GroupShard {
     fn group_or_new(&mut self, group_id: &str, now: Now) {
         if !self.groups.contains_key(group_id) {
             let id: Arc<str> = group_id.into();
-            self.groups.insert(Arc::clone(&id), ClassicGroup::new(id, now.wall_ms));
+            self.groups.insert(Arc::clone(&id), Group::empty(id, now.wall_ms));
         }
     }
 
-    /// Lets a group take a step, if it exists. A group that nobody ever made use of is gone after it.
-    fn step<T>(
+    /// Lets a classic group take a step; `None` if there is no such group, or it is of another kind.
+    fn step_classic<T>(
         &mut self,
         group_id: &str,
         now: Now,
         step: impl FnOnce(&mut ClassicGroup, &mut Turn<'_>) -> T,
     ) -> Option<T> {
+        self.step(group_id, now, |group, turn| group.classic_mut().map(|group| step(group, turn))).flatten()
+    }
+
+    /// Lets a group take a step, if it exists. A group that nobody ever made use of is gone after it.
+    fn step<T>(&mut self, group_id: &str, now: Now, step: impl FnOnce(&mut Group, &mut Turn<'_>) -> T) -> Option<T> {
         let group = self.groups.get_mut(group_id)?;
         let mut turn = Turn {
             now: now.monotonic,
@@ -334,7 +338,7 @@ impl GroupShard {
             effects: &mut self.effects,
         };
         let outcome = step(group, &mut turn);
-        if group.is_unused() && group.was_never_used() && !self.offsets.has_any(group_id) {
+        if group.is_vacant() && !self.offsets.has_any(group_id) {
             self.groups.remove(group_id);
         }
         Some(outcome)

@@ -10,9 +10,6 @@ use crate::apis::{Api, RequestContext};
 
 pub(crate) const API: Api = Api::new::<ListGroupsRequest>("ListGroups", 0..=5);
 
-/// The type of all groups there are.
-const CLASSIC: &str = "classic";
-
 pub(crate) async fn handle(cx: &RequestContext, request: ListGroupsRequest) -> ListGroupsResponse {
     let mut listed = match cx.node.groups.list().await {
         Ok(listed) => listed,
@@ -21,17 +18,19 @@ pub(crate) async fn handle(cx: &RequestContext, request: ListGroupsRequest) -> L
     let passes = |filter: &[brooklet_protocol::StrBytes], value: &str| {
         filter.is_empty() || filter.iter().any(|wanted| wanted.eq_ignore_ascii_case(value))
     };
-    listed.retain(|group| passes(&request.states_filter, group.state.name()) && passes(&request.types_filter, CLASSIC));
+    listed.retain(|group| {
+        passes(&request.states_filter, group.state) && passes(&request.types_filter, group.kind.name())
+    });
     listed.sort_unstable_by(|a, b| a.group_id.cmp(&b.group_id));
     let groups = listed.into_iter().map(|group| {
         let mut entry = ListedGroup::default()
             .with_group_id(GroupId(text(group.group_id)))
             .with_protocol_type(text(group.protocol_type));
         if cx.version >= 4 {
-            entry.group_state = text(group.state.name());
+            entry.group_state = text(group.state);
         }
         if cx.version >= 5 {
-            entry.group_type = text(CLASSIC);
+            entry.group_type = text(group.kind.name());
         }
         entry
     });

@@ -20,8 +20,8 @@ use brooklet_protocol::coordinator::group_metadata::{GroupMetadataValue, MemberM
 use bytes::Bytes;
 
 use super::requests::{
-    GroupDescription, GroupListing, GroupState, JoinResponse, JoinedMember, MemberDescription, MemberIdentity,
-    SyncResponse, Token,
+    GroupDescription, GroupListing, GroupState, GroupType, JoinResponse, JoinedMember, MemberDescription,
+    MemberIdentity, SyncResponse, Token,
 };
 use crate::coordinator::timer::{Millis, TimerQueue};
 pub(crate) use member::Member;
@@ -159,10 +159,6 @@ impl ClassicGroup {
         }
     }
 
-    pub(crate) fn state(&self) -> GroupState {
-        self.state
-    }
-
     /// No members, and none on the way.
     pub(crate) fn is_unused(&self) -> bool {
         self.members.is_empty() && self.pending_joins.is_empty()
@@ -176,8 +172,9 @@ impl ClassicGroup {
     pub(crate) fn listing(&self) -> GroupListing {
         GroupListing {
             group_id: self.group_id.to_string(),
+            kind: GroupType::Classic,
             protocol_type: self.protocol_type.clone().unwrap_or_default(),
-            state: self.state,
+            state: self.state.name(),
         }
     }
 
@@ -212,8 +209,15 @@ impl ClassicGroup {
         })
     }
 
-    pub(crate) fn is_consumer_group(&self) -> bool {
-        self.protocol_type.as_deref() == Some(consumer::PROTOCOL_TYPE)
+    /// Only an empty group may be deleted.
+    pub(crate) fn check_delete(&self) -> Result<(), ErrorCode> {
+        if self.state == GroupState::Empty { Ok(()) } else { Err(ErrorCode::NonEmptyGroup) }
+    }
+
+    /// What members of another type than consumers subscribe to is not known: their offsets stay while they are there.
+    pub(crate) fn check_offset_delete(&self) -> Result<(), ErrorCode> {
+        let knows_subscriptions = self.protocol_type.as_deref() == Some(consumer::PROTOCOL_TYPE);
+        if self.state == GroupState::Empty || knows_subscriptions { Ok(()) } else { Err(ErrorCode::NonEmptyGroup) }
     }
 
     /// Whether this member may commit offsets now; a stable member's session begins anew with it.

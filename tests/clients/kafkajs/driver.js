@@ -9,6 +9,7 @@ const LZ4Codec = require('@2l/kafkajs-lz4')
 const SnappyCodec = require('kafkajs-snappy')
 const zstd = require('@bokuweb/zstd-wasm')
 
+const LEAVE_LIMIT_MS = 10_000
 const IDLE_LIMIT_MS = 30_000
 // KafkaJS has no batching of its own: a send is as large as its caller makes it.
 const MESSAGES_PER_SEND = 1000
@@ -186,6 +187,17 @@ async function consumeFile(bootstrap, topic, partitions, count, out) {
   emit({ consumed: written })
 }
 
+/** Leaves the group, and ends the process where that never ends. */
+async function leave(consumer) {
+  // This client (2.2.4) may wait for ever for a fetch on a connection that was reset while it was being opened.
+  const stuck = setTimeout(() => {
+    console.error(`disconnect does not end within ${LEAVE_LIMIT_MS / 1000} s`)
+    process.exit(0)
+  }, LEAVE_LIMIT_MS)
+  await consumer.disconnect()
+  clearTimeout(stuck)
+}
+
 async function group(bootstrap, topic, groupId, sessionTimeout) {
   const settings = sessionTimeout === undefined ? {} : { sessionTimeout: Number(sessionTimeout) }
   const consumer = connectTo(bootstrap).consumer({ groupId, ...settings })
@@ -197,7 +209,7 @@ async function group(bootstrap, topic, groupId, sessionTimeout) {
   consumer.on(consumer.events.CRASH, ({ payload }) => {
     if (!payload.restart) process.exit(1) // the client has logged the cause
   })
-  process.stdin.resume().on('end', () => consumer.disconnect())
+  process.stdin.resume().on('end', () => leave(consumer))
 
   await consumer.connect()
   started = performance.now()

@@ -1,12 +1,18 @@
 #!/usr/bin/env python3
-"""Writes protocol/src/schema.rs: the structure of every request a broker's listener takes.
+"""Writes what is known of Kafka's messages from its own definitions of them:
+
+- protocol/src/schema.rs: the structure of every request a broker's listener takes;
+- protocol/src/messages/<message>.rs: the messages of the APIs in OWN, which the kafka-protocol crate lacks or does
+  not have in every version.
 
     protocol/codegen/generate.py KAFKA_CLIENTS_JAR KAFKA_PROTOCOL_CRATE
 
 KAFKA_CLIENTS_JAR holds Kafka's message definitions (common/message/*.json), the source of every fact here.
 KAFKA_PROTOCOL_CRATE is the unpacked source of the kafka-protocol crate, commonly
-~/.cargo/registry/src/*/kafka-protocol-<version>: where it has a message, the table stops at its versions, since
-no later one could be decoded. Needs rustfmt on the path.
+~/.cargo/registry/src/*/kafka-protocol-<version>: where it has a message that is not in OWN, the table of requests
+stops at its versions, since no later one could be decoded. Needs rustfmt on the path.
+
+To add a message: its API in OWN, two lines in protocol/src/messages.rs, one in protocol/src/messages/sample.rs.
 """
 
 import json
@@ -17,13 +23,26 @@ import sys
 import zipfile
 
 MESSAGES = "common/message/"
-OUTPUT = pathlib.Path(__file__).resolve().parent.parent / "src" / "schema.rs"
+SOURCES = pathlib.Path(__file__).resolve().parent.parent / "src"
+# The APIs whose messages are written here.
+OWN = [
+    "ListOffsets", "OffsetCommit", "OffsetFetch", "WriteTxnMarkers", "DescribeLogDirs", "ShareFetch",
+    "ShareAcknowledge", "AddRaftVoter", "WriteShareGroupState", "ReadShareGroupStateSummary",
+    "DescribeShareGroupOffsets", "StreamsGroupHeartbeat", "StreamsGroupDescribe",
+]
 # Bytes each fixed type takes on the wire.
 FIXED = {
     "bool": 1, "int8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "float64": 8,
     "uuid": 16,
 }
 NEVER = (1, 0)
+# The Rust type of each plain type, and of those that Kafka says more about.
+PLAIN = {
+    "bool": "bool", "int8": "i8", "int16": "i16", "uint16": "u16", "int32": "i32", "int64": "i64", "uuid": "Uuid",
+    "string": "StrBytes", "bytes": "Bytes", "records": "Bytes",
+}
+ENTITIES = {"brokerId": "BrokerId", "groupId": "GroupId", "producerId": "ProducerId", "topicName": "TopicName"}
+IMPORTS = [("bytes::Bytes", "Bytes"), ("uuid::Uuid", "Uuid")]
 
 
 def main():
@@ -33,27 +52,38 @@ def main():
     with zipfile.ZipFile(jar_path) as jar:
         properties = read(jar, "kafka/kafka-version.properties")
         kafka_version = re.search(r"^version=(.+)$", properties, re.M)[1].strip()
-        messages = [message(read(jar, name)) for name in jar.namelist()
-                    if name.startswith(MESSAGES) and name.endswith("Request.json")]
+        definitions = [message(read(jar, name)) for name in jar.namelist()
+                       if name.startswith(MESSAGES) and re.search("(Request|Response)[.]json$", name)]
+    definitions = {definition["name"]: definition for definition in definitions}
     crate_name = re.sub(r"-([\d.]+)$", r" \1", crate.resolve().name)
-    requests = [Request(m, crate) for m in messages if "broker" in m.get("listeners", [])]
-    requests.sort(key=lambda request: request.key)
+    write_schema(definitions.values(), crate, header(kafka_version, crate_name))
+    for api in OWN:
+        for name in (f"{api}Request", f"{api}Response"):
+            path = SOURCES / "messages" / f"{snake(name)}.rs"
+            path.write_text(Message(definitions[name], kafka_version).text())
+            subprocess.run(["rustfmt", "--edition", "2024", str(path)], check=True)
+    print(f"{SOURCES / 'messages'}: {len(OWN)} APIs", file=sys.stderr)
 
-    lines = header(kafka_version, crate_name)
+
+def write_schema(definitions, crate, lines):
+    requests = [Request(definition, crate) for definition in definitions
+                if definition["type"] == "request" and "broker" in definition.get("listeners", [])]
+    requests.sort(key=lambda request: request.key)
     lines += [line for request in requests for line in request.structs]
     lines += ["", "/// Every request of a broker's listener, by ascending API key.",
               "pub(crate) static REQUESTS: &[Request] = &["]
     lines += [request.entry() for request in requests]
     lines += ["];", ""]
-    OUTPUT.write_text("\n".join(lines))
-    subprocess.run(["rustfmt", "--edition", "2024", str(OUTPUT)], check=True)
-    print(f"{OUTPUT}: {len(requests)} requests", file=sys.stderr)
+    output = SOURCES / "schema.rs"
+    output.write_text("\n".join(lines))
+    subprocess.run(["rustfmt", "--edition", "2024", str(output)], check=True)
+    print(f"{output}: {len(requests)} requests", file=sys.stderr)
 
 
 def header(kafka_version, crate_name):
     return [
         f"//! The structure of every request a broker's listener takes: Kafka {kafka_version}'s message definitions,",
-        f"//! up to the versions that {crate_name} decodes where it has the message.",
+        f"//! up to the versions that {crate_name} decodes where its message is used.",
         "//!",
         "//! Generated by `protocol/codegen/generate.py`; its head says how to run it. Edit that, not this.",
         "",
@@ -68,7 +98,7 @@ class Request:
     def __init__(self, definition, crate):
         self.key = definition["apiKey"]
         self.name = definition["name"].removesuffix("Request")
-        decoded = crate_versions(crate, definition["name"])
+        decoded = (0, 32767) if self.name in OWN else crate_versions(crate, definition["name"])
         self.versions = intersection(versions(definition["validVersions"]), decoded)
         self.flexible = intersection(versions(definition["flexibleVersions"]), self.versions)
         self.shared = {shared["name"]: shared for shared in definition.get("commonStructs", [])}
@@ -118,6 +148,95 @@ class Request:
         else:
             self.struct(constant, field["fields"], within)
         return f"Struct({constant})"
+
+
+class Message:
+    """One message as `structs!` in protocol/src/messages/codec.rs takes it, itself first, then its structs."""
+
+    def __init__(self, definition, kafka_version):
+        self.name = definition["name"]
+        self.definition = definition
+        self.kafka_version = kafka_version
+        self.versions = versions(definition["validVersions"])
+        self.flexible = max(versions(definition["flexibleVersions"])[0], self.versions[0])
+        self.shared = {shared["name"]: shared for shared in definition.get("commonStructs", [])}
+        self.structs = {}
+        self.used = set()
+        self.struct(self.name, definition["fields"])
+
+    def text(self):
+        used = [path for path, name in IMPORTS if name in self.used]
+        named = sorted(self.used & set(ENTITIES.values()))
+        lines = [
+            f"//! `{self.name}.json` of Kafka {self.kafka_version}.",
+            "//!",
+            "//! Generated by `protocol/codegen/generate.py`; its head says how to run it. Edit that, not this.",
+            "",
+            *(f"use {path};" for path in used),
+            *([""] if used else []),
+        ]
+        if named:
+            lines.append(f"use super::{named[0]};" if len(named) == 1 else f"use super::{{{', '.join(named)}}};")
+        if self.definition["type"] == "request":
+            response = self.name.removesuffix("Request") + "Response"
+            lines.append(f"use super::{snake(response)}::{response};")
+            lines.append("use super::codec::{api, structs};")
+            key, flexible = self.definition["apiKey"], self.flexible
+            api = ["", f"api! {{ {key}: {self.name} => {response}, flexible from {flexible} }}"]
+        else:
+            lines.append("use super::codec::structs;")
+            api = []
+        if "StrBytes" in self.used:
+            lines.append("use crate::StrBytes;")
+        first, last = self.versions
+        lines += ["", "structs! {", f"    versions {first}..={last}, flexible from {self.flexible};"]
+        for name, rows in self.structs.items():
+            lines += ["", f"    {name} {{", *(f"        {row}" for row in rows), "    }"]
+        return "\n".join([*lines, "}", *api, ""])
+
+    def struct(self, name, fields):
+        if name in self.structs:
+            return
+        rows = self.structs[name] = []
+        for field in fields:
+            if "tag" in field:
+                sys.exit(f"{self.name}: {field['name']} is tagged, which none of these messages was so far")
+            at = intersection(versions(field["versions"]), self.versions)
+            if at != NEVER:
+                rows.append(self.row(field, at))
+
+    def row(self, field, at):
+        name, null = snake(field["name"]), intersection(versions(field.get("nullableVersions", "none")), at)
+        rust = self.rust_type(field, field["type"])
+        default = field.get("default")
+        if "nullableVersions" in field:
+            default = "None" if default == "null" else f"Some({self.default(rust, default) or 'Default::default()'})"
+            rust = f"Option<{rust}>"
+        else:
+            default = self.default(rust, default)
+        row = f"{name}, with_{name}: {rust}" + (f" = {default}" if default else "") + f", {at[0]}..={at[1]}"
+        if null != NEVER:
+            row += f" (null {null[0]}..={null[1]})"
+        return row + (", ignorable;" if field.get("ignorable") else ";")
+
+    def rust_type(self, field, name):
+        if name.startswith("[]"):
+            return f"Vec<{self.rust_type(field, name[2:])}>"
+        if name not in PLAIN:
+            self.struct(name, self.shared[name]["fields"] if name in self.shared else field["fields"])
+            return name
+        rust = ENTITIES.get(field.get("entityType"), PLAIN[name])
+        self.used.add(rust)
+        return rust
+
+    @staticmethod
+    def default(rust, text):
+        """The default in Rust, or None where it is that of the type."""
+        if text is None or str(text).lower() in ("0", "false", ""):
+            return None
+        if rust == "bool":
+            return str(text).lower()
+        return str(int(str(text), 0))
 
 
 def read(jar, name):

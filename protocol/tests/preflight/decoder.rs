@@ -1,10 +1,11 @@
-//! `kafka-protocol`'s decoders by API key.
+//! The messages' decoders by API key.
 
 use std::str::Utf8Error;
 
+use brooklet_protocol::messages::*;
+use brooklet_protocol::{Decodable, Message, Request};
 use bytes::Bytes;
-use kafka_protocol::messages::*;
-use kafka_protocol::protocol::{Decodable, Message, Request, VersionRange};
+use kafka_protocol::protocol::VersionRange;
 
 /// Why a decoder refused a body.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// The decoder of requests with this API key, if the crate has the message.
+    /// The decoder of requests with this API key, if there is the message.
     pub(crate) fn of(api_key: i16) -> Option<&'static Decoder> {
         DECODERS.iter().find(|decoder| decoder.api_key == api_key)
     }
@@ -119,6 +120,8 @@ decoders! {
     WriteShareGroupStateRequest
     DeleteShareGroupStateRequest
     ReadShareGroupStateSummaryRequest
+    StreamsGroupHeartbeatRequest
+    StreamsGroupDescribeRequest
     DescribeShareGroupOffsetsRequest
     AlterShareGroupOffsetsRequest
     DeleteShareGroupOffsetsRequest

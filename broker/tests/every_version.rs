@@ -218,9 +218,17 @@ async fn acks_0_has_no_answer_and_an_error_ends_the_connection() {
 async fn list_offsets() {
     let (_broker, mut client, _) = broker().await;
     for version in versions::<ListOffsetsRequest>(&mut client).await {
-        for (timestamp, from, expected) in
-            [(-1, 1, 5), (-2, 1, 0), (-3, 7, 4), (-4, 8, 0), (-5, 9, -1), (NOW + 2, 1, 2), (NOW + 9, 1, -1), (0, 1, 0)]
-        {
+        for (timestamp, from, expected) in [
+            (-1, 1, 5),
+            (-2, 1, 0),
+            (-3, 7, 4),
+            (-4, 8, 0),
+            (-5, 9, -1),
+            (-6, 11, -1),
+            (NOW + 2, 1, 2),
+            (NOW + 9, 1, -1),
+            (0, 1, 0),
+        ] {
             if version < from {
                 continue;
             }
@@ -424,7 +432,7 @@ async fn configs_are_described_and_altered() {
 
 #[tokio::test]
 async fn a_group_lives_and_dies() {
-    let (_broker, mut client, _) = broker().await;
+    let (_broker, mut client, id) = broker().await;
     for version in versions::<JoinGroupRequest>(&mut client).await {
         let name = format!("g{version}");
         let protocol =
@@ -468,19 +476,22 @@ async fn a_group_lives_and_dies() {
             .with_committed_offset(3)
             .with_committed_metadata(Some(text("note")));
         let strange = OffsetCommitRequestPartition::default().with_partition_index(9).with_committed_metadata(None);
-        let topic =
-            OffsetCommitRequestTopic::default().with_name(topic_name("t")).with_partitions(vec![offset, strange]);
+        let topic = OffsetCommitRequestTopic::default()
+            .with_name(topic_name("t"))
+            .with_topic_id(id)
+            .with_partitions(vec![offset, strange]);
         let commit = OffsetCommitRequest::default()
             .with_group_id(group(&name))
             .with_generation_id_or_member_epoch(1)
             .with_member_id(joined.member_id.clone())
             .with_topics(vec![topic]);
-        let commit_version = version.max(2);
+        // Two APIs that are a version ahead of JoinGroup.
+        let commit_version = (version + 1).max(2);
         let committed = client.call(commit_version, &commit).await;
         let codes: Vec<_> = committed.topics[0].partitions.iter().map(|p| p.error_code).collect();
         assert_eq!(codes, [0, 3], "v{commit_version}");
 
-        fetch_offsets(&mut client, &name, version.max(1)).await;
+        fetch_offsets(&mut client, &name, id, version + 1).await;
 
         let leave = LeaveGroupRequest::default().with_group_id(group(&name));
         let leave_version = version.min(5);
@@ -495,7 +506,7 @@ async fn a_group_lives_and_dies() {
     }
 }
 
-async fn fetch_offsets(client: &mut Client, name: &str, version: i16) {
+async fn fetch_offsets(client: &mut Client, name: &str, id: Uuid, version: i16) {
     for all in [false, true] {
         if all && version < 2 {
             continue;
@@ -509,8 +520,10 @@ async fn fetch_offsets(client: &mut Client, name: &str, version: i16) {
             let partitions = &answer.topics[0].partitions;
             partitions.iter().map(|p| (p.partition_index, p.committed_offset)).collect()
         } else {
-            let topic =
-                OffsetFetchRequestTopics::default().with_name(topic_name("t")).with_partition_indexes(vec![0, 1]);
+            let topic = OffsetFetchRequestTopics::default()
+                .with_name(topic_name("t"))
+                .with_topic_id(id)
+                .with_partition_indexes(vec![0, 1]);
             let topics = if all { None } else { Some(vec![topic]) };
             let asked = OffsetFetchRequestGroup::default().with_group_id(group(name)).with_topics(topics);
             let answer = client.call(version, &request.with_groups(vec![asked])).await;

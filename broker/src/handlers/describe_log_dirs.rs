@@ -1,7 +1,8 @@
-//! DescribeLogDirs: v1-4
+//! DescribeLogDirs: v1-5
 //!
-//! The one data directory, the size of each log in it, and from v4 the size of its file system (KIP-827). Null topics
-//! ask for all.
+//! The one data directory, the size of each log in it, from v4 the size of its file system (KIP-827), and from v5
+//! whether it takes no new partitions (KIP-1066), which one directory always does. Null topics ask for all; topics
+//! without a partition to tell of are left out.
 
 use brooklet_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
@@ -12,7 +13,7 @@ use super::{text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::topics::Topic;
 
-pub(crate) const API: Api = Api::new::<DescribeLogDirsRequest>("DescribeLogDirs", 1..=4);
+pub(crate) const API: Api = Api::new::<DescribeLogDirsRequest>("DescribeLogDirs", 1..=5);
 
 #[allow(clippy::unused_async, reason = "handlers have one shape")]
 pub(crate) async fn handle(cx: &RequestContext, request: DescribeLogDirsRequest) -> DescribeLogDirsResponse {
@@ -24,6 +25,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: DescribeLogDirsRequest)
                 let topic = cx.node.topics.by_name(&asked.topic)?;
                 Some(describe(&topic, |index| asked.partitions.contains(&index)))
             })
+            .filter(|topic| !topic.partitions.is_empty())
             .collect(),
     };
     let path = cx.node.data_dir.path();

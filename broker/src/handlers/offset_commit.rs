@@ -1,32 +1,38 @@
-//! OffsetCommit: v2-9
+//! OffsetCommit: v2-10
 //!
 //! v2 to v4 may say how long to keep the offsets · v6 leader epoch · v7 static members · v9 GROUP_ID_NOT_FOUND
-//! (KIP-848). Offsets of topics that do not exist are refused one by one.
+//! (KIP-848) · v10 topics by id. Offsets of topics that do not exist are refused one by one; if no other is left, the
+//! group is not asked.
 
 use brooklet_protocol::ErrorCode;
+use brooklet_protocol::messages::offset_commit_request::OffsetCommitRequestTopic;
 use brooklet_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use brooklet_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
 use crate::apis::{Api, RequestContext};
 use crate::groups::requests::{CommitRequest, MemberIdentity, OffsetToCommit};
 
-pub(crate) const API: Api = Api::new::<OffsetCommitRequest>("OffsetCommit", 2..=9);
+pub(crate) const API: Api = Api::new::<OffsetCommitRequest>("OffsetCommit", 2..=10);
 
 pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) -> OffsetCommitResponse {
-    let exists = |topic: &str, partition: i32| {
-        cx.node.topics.by_name(topic).is_some_and(|topic| topic.partition(partition).is_some())
-    };
+    let by_id = cx.version >= 10;
+    let unknown = if by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
     let mut offsets = Vec::new();
     let mut outcomes = Vec::new();
     for topic in &request.topics {
+        let found = if by_id { cx.node.topics.by_id(topic.topic_id) } else { cx.node.topics.by_name(&topic.name) };
+        let Some(found) = found else {
+            outcomes.extend(topic.partitions.iter().map(|_| unknown));
+            continue;
+        };
         for partition in &topic.partitions {
-            if !exists(&topic.name, partition.partition_index) {
+            if found.partition(partition.partition_index).is_none() {
                 outcomes.push(ErrorCode::UnknownTopicOrPartition);
                 continue;
             }
             outcomes.push(ErrorCode::None);
             offsets.push(OffsetToCommit {
-                topic: topic.name.to_string(),
+                topic: found.name().to_owned(),
                 partition: partition.partition_index,
                 offset: partition.committed_offset,
                 leader_epoch: partition.committed_leader_epoch,
@@ -45,6 +51,9 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
         retention_ms: Some(request.retention_time_ms).filter(|_| cx.version <= 4).filter(|ms| *ms >= 0),
         offsets,
     };
+    if commit.offsets.is_empty() {
+        return response(request.topics, outcomes);
+    }
     match cx.node.groups.commit(commit).await {
         Ok(committed) => {
             let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
@@ -54,14 +63,21 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
         }
         Err(error) => outcomes.fill(error),
     }
+    response(request.topics, outcomes)
+}
+
+fn response(topics: Vec<OffsetCommitRequestTopic>, outcomes: Vec<ErrorCode>) -> OffsetCommitResponse {
     let mut outcomes = outcomes.into_iter();
-    let topics = request.topics.into_iter().map(|topic| {
+    let topics = topics.into_iter().map(|topic| {
         let partitions = topic.partitions.into_iter().zip(&mut outcomes).map(|(partition, outcome)| {
             OffsetCommitResponsePartition::default()
                 .with_partition_index(partition.partition_index)
                 .with_error_code(outcome.code())
         });
-        OffsetCommitResponseTopic::default().with_name(topic.name).with_partitions(partitions.collect())
+        OffsetCommitResponseTopic::default()
+            .with_name(topic.name)
+            .with_topic_id(topic.topic_id)
+            .with_partitions(partitions.collect())
     });
     OffsetCommitResponse::default().with_topics(topics.collect())
 }

@@ -1,8 +1,9 @@
-//! OffsetFetch: v1-9
+//! OffsetFetch: v1-10
 //!
 //! v2 null topics ask for all · v5 leader epoch · v7 only stable offsets, of which all are while nobody commits in
-//! transactions · v8 several groups (KIP-709). What was never committed is -1, which is no error.
+//! transactions · v8 several groups (KIP-709) · v10 topics by id. What was never committed is -1, which is no error.
 
+use brooklet_protocol::messages::offset_fetch_request::OffsetFetchRequestTopics;
 use brooklet_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
     OffsetFetchResponseTopics,
@@ -14,7 +15,7 @@ use super::{text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::groups::requests::CommittedOffset;
 
-pub(crate) const API: Api = Api::new::<OffsetFetchRequest>("OffsetFetch", 1..=9);
+pub(crate) const API: Api = Api::new::<OffsetFetchRequest>("OffsetFetch", 1..=10);
 
 pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> OffsetFetchResponse {
     if cx.version < 8 {
@@ -22,24 +23,58 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> 
             let each = topics.into_iter().map(|topic| (topic.name, topic.partition_indexes));
             each.collect::<Vec<_>>()
         });
-        return match offsets(cx, &request.group_id, asked).await {
+        return match offsets(cx, &request.group_id, asked.as_deref()).await {
             Ok(found) => OffsetFetchResponse::default().with_topics(found.into_iter().map(topic_before_v8).collect()),
+            Err(error) if cx.version < 2 => {
+                let asked = asked.unwrap_or_default().into_iter();
+                OffsetFetchResponse::default().with_topics(asked.map(|asked| refused_in_v1(asked, error)).collect())
+            }
             Err(error) => OffsetFetchResponse::default().with_error_code(error.code()),
         };
     }
     let mut groups = Vec::with_capacity(request.groups.len());
-    for group in request.groups {
-        let asked = group.topics.map(|topics| {
-            let each = topics.into_iter().map(|topic| (topic.name, topic.partition_indexes));
-            each.collect::<Vec<_>>()
-        });
-        let response = match offsets(cx, &group.group_id, asked).await {
-            Ok(found) => OffsetFetchResponseGroup::default().with_topics(found.into_iter().map(topic).collect()),
+    for mut group in request.groups {
+        let group_id = std::mem::take(&mut group.group_id);
+        let response = match in_group(cx, &group_id, group.topics).await {
+            Ok(topics) => OffsetFetchResponseGroup::default().with_topics(topics),
             Err(error) => OffsetFetchResponseGroup::default().with_error_code(error.code()),
         };
-        groups.push(response.with_group_id(group.group_id));
+        groups.push(response.with_group_id(group_id));
     }
     OffsetFetchResponse::default().with_groups(groups)
+}
+
+/// What one of several groups has committed. Topics with unknown ids come last.
+async fn in_group(
+    cx: &RequestContext,
+    group_id: &str,
+    asked: Option<Vec<OffsetFetchRequestTopics>>,
+) -> Result<Vec<OffsetFetchResponseTopics>, ErrorCode> {
+    let by_id = cx.version >= 10;
+    let mut unknown = Vec::new();
+    let asked = asked.map(|topics| {
+        let mut known = Vec::with_capacity(topics.len());
+        for topic in topics {
+            if !by_id {
+                known.push((topic.name, topic.partition_indexes));
+            } else if let Some(found) = cx.node.topics.by_id(topic.topic_id) {
+                known.push((topic_name(found.name()), topic.partition_indexes));
+            } else {
+                unknown.push(of_unknown_id(topic));
+            }
+        }
+        known
+    });
+    let found = offsets(cx, group_id, asked.as_deref()).await?;
+    let topics = found.into_iter().filter_map(|(name, partitions)| {
+        if !by_id {
+            return Some(topic((name, partitions)));
+        }
+        // Without an id a topic cannot be told of: it went away since its offsets were committed.
+        let id = cx.node.topics.by_name(&name)?.id();
+        Some(topic((name, partitions)).with_topic_id(id))
+    });
+    Ok(topics.chain(unknown).collect())
 }
 
 /// A topic with what is committed for its partitions.
@@ -48,7 +83,7 @@ type TopicOffsets = (TopicName, Vec<(i32, Option<CommittedOffset>)>);
 async fn offsets(
     cx: &RequestContext,
     group_id: &str,
-    asked: Option<Vec<(TopicName, Vec<i32>)>>,
+    asked: Option<&[(TopicName, Vec<i32>)]>,
 ) -> Result<Vec<TopicOffsets>, ErrorCode> {
     let partitions = asked.map(|topics| {
         let each = topics
@@ -65,6 +100,27 @@ async fn offsets(
         }
     }
     Ok(topics)
+}
+
+/// Version 1 has no error for the whole, so that each partition gets it.
+fn refused_in_v1((name, partitions): (TopicName, Vec<i32>), error: ErrorCode) -> OffsetFetchResponseTopic {
+    let partitions = partitions.into_iter().map(|index| {
+        OffsetFetchResponsePartition::default()
+            .with_partition_index(index)
+            .with_committed_offset(-1)
+            .with_error_code(error.code())
+    });
+    OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
+}
+
+fn of_unknown_id(topic: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
+    let partitions = topic.partition_indexes.into_iter().map(|index| {
+        OffsetFetchResponsePartitions::default()
+            .with_partition_index(index)
+            .with_committed_offset(-1)
+            .with_error_code(ErrorCode::UnknownTopicId.code())
+    });
+    OffsetFetchResponseTopics::default().with_topic_id(topic.topic_id).with_partitions(partitions.collect())
 }
 
 fn topic_before_v8((name, partitions): TopicOffsets) -> OffsetFetchResponseTopic {

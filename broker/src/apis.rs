@@ -3,6 +3,8 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use brooklet_protocol::request::{self, RequestError, RequestHeader};
 use brooklet_protocol::response::{EncodeError, ResponseFrame};
@@ -11,6 +13,8 @@ use bytes::Bytes;
 
 use crate::handlers;
 use crate::node::{Endpoint, Node};
+use crate::quotas::busy_time::BusyTime;
+use crate::quotas::{ANONYMOUS, ClientIdentity};
 
 /// What a handler's file says of its API.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +62,42 @@ pub(crate) struct RequestContext {
     pub(crate) version: i16,
     pub(crate) correlation_id: i32,
     pub(crate) client_id: Option<StrBytes>,
+    /// How large the request is, in bytes.
+    pub(crate) size: usize,
+    pub(crate) throttling: Throttling,
+}
+
+/// For how long the client is to be held back after this request, and what is known of the time it takes.
+#[derive(Debug, Default)]
+pub(crate) struct Throttling {
+    /// Runs if the time of requests is limited for anybody.
+    busy: Option<BusyTime>,
+    millis: AtomicU64,
+}
+
+impl RequestContext {
+    /// Who sent the request, for quotas.
+    pub(crate) fn client(&self) -> ClientIdentity<'_> {
+        ClientIdentity { user: ANONYMOUS, client_id: self.client_id.as_deref().unwrap_or_default() }
+    }
+
+    /// Has the client held back for so many milliseconds, if nothing else holds it back for longer. It is told so in
+    /// the answer, and its connection is not read for so long.
+    pub(crate) fn throttle(&self, millis: u64) {
+        self.throttling.millis.fetch_max(millis, Ordering::Relaxed);
+    }
+
+    /// Counts the time that the request took until now.
+    pub(crate) fn throttle_for_time(&self) {
+        if let Some(busy) = &self.throttling.busy {
+            self.throttle(self.node.quotas.worked(self.client(), busy));
+        }
+    }
+
+    /// For how many milliseconds the client is held back, as answers say it.
+    pub(crate) fn throttle_time_ms(&self) -> i32 {
+        i32::try_from(self.throttling.millis.load(Ordering::Relaxed)).unwrap_or(i32::MAX)
+    }
 }
 
 /// What a handler answers with.
@@ -81,9 +121,18 @@ impl<T> From<T> for Answer<T> {
 
 /// What goes back to the client.
 #[derive(Debug)]
-pub(crate) enum Reply {
-    Frame(ResponseFrame),
-    Nothing,
+pub(crate) struct Reply {
+    /// `None` if the client asked for no answer.
+    pub(crate) frame: Option<ResponseFrame>,
+    /// For how long nothing more is read from it.
+    pub(crate) mute: Duration,
+}
+
+impl Reply {
+    fn new(frame: Option<ResponseFrame>, cx: &RequestContext) -> Self {
+        let millis = u64::try_from(cx.throttle_time_ms()).unwrap_or(0);
+        Self { frame, mute: Duration::from_millis(millis) }
+    }
 }
 
 /// Why a connection cannot go on.
@@ -104,7 +153,13 @@ pub(crate) enum RequestFailure {
 }
 
 macro_rules! apis {
-    ($($module:ident: $request:ident,)*) => {
+    // `exempt`: no quota on time counts the API, and its answer cannot say how long a client is held back.
+    (@throttle $response:ident, $cx:ident, exempt) => {};
+    (@throttle $response:ident, $cx:ident,) => {
+        $cx.throttle_for_time();
+        $response.throttle_time_ms = $cx.throttle_time_ms();
+    };
+    ($($module:ident: $request:ident $($exempt:ident)?,)*) => {
         /// Every API that is answered, by key.
         pub(crate) static APIS: &[Api] = &[$(handlers::$module::API),*];
 
@@ -122,7 +177,11 @@ macro_rules! apis {
             match api.key {
                 $(<$request as Request>::KEY => {
                     let request = decode::<$request>(&cx, api, body)?;
-                    encode::<$request>(&cx, api, handlers::$module::handle(&cx, request).await.into())
+                    let mut answer: Answer<<$request as Request>::Response> = handlers::$module::handle(&cx, request).await.into();
+                    if let Answer::Message(response) = &mut answer {
+                        apis!(@throttle response, cx, $($exempt)?);
+                    }
+                    encode::<$request>(&cx, api, answer)
                 })*
                 key => Err(RequestFailure::UnknownApi(key)),
             }
@@ -152,6 +211,8 @@ apis! {
     offset_for_leader_epoch: OffsetForLeaderEpochRequest,
     describe_configs: DescribeConfigsRequest,
     alter_configs: AlterConfigsRequest,
+    describe_client_quotas: DescribeClientQuotasRequest,
+    alter_client_quotas: AlterClientQuotasRequest,
     describe_log_dirs: DescribeLogDirsRequest,
     create_partitions: CreatePartitionsRequest,
     delete_groups: DeleteGroupsRequest,
@@ -173,20 +234,25 @@ pub(crate) async fn answer(
     peer: std::net::SocketAddr,
     frame: Bytes,
 ) -> Result<Reply, RequestFailure> {
+    let size = frame.len();
     let (header, body) = RequestHeader::parse(frame, is_flexible).map_err(RequestFailure::Header)?;
     let api = api(header.api_key).ok_or(RequestFailure::UnknownApi(header.api_key))?;
     let RequestHeader { api_version: version, correlation_id, client_id, .. } = header;
-    let cx = RequestContext { node, endpoint, peer, version, correlation_id, client_id };
+    let throttling = Throttling { busy: node.quotas.busy_time(), millis: AtomicU64::new(0) };
+    let cx = RequestContext { node, endpoint, peer, version, correlation_id, client_id, size, throttling };
     tracing::trace!(api = api.name, version, correlation_id, %peer, "request");
     if !api.answers(version) {
         if api.key == handlers::api_versions::API.key {
             return handlers::api_versions::fall_back(correlation_id)
-                .map(Reply::Frame)
+                .map(|frame| Reply { frame: Some(frame), mute: Duration::ZERO })
                 .map_err(|source| RequestFailure::Response { api: api.name, version, source });
         }
         return Err(RequestFailure::UnsupportedVersion { api: api.name, version, min: api.min, max: api.max });
     }
-    let reply = dispatch(cx, api, body).await;
+    let reply = match cx.throttling.busy.clone() {
+        None => dispatch(cx, api, body).await,
+        Some(busy) => busy.watch(dispatch(cx, api, body)).await,
+    };
     tracing::trace!(api = api.name, version, correlation_id, %peer, "answer");
     reply
 }
@@ -202,10 +268,10 @@ fn decode<R: Request>(cx: &RequestContext, api: &Api, body: Bytes) -> Result<R, 
 fn encode<R: Request>(cx: &RequestContext, api: &Api, answer: Answer<R::Response>) -> Result<Reply, RequestFailure> {
     match answer {
         Answer::Message(message) => ResponseFrame::encode::<R>(cx.correlation_id, cx.version, &message)
-            .map(Reply::Frame)
+            .map(|frame| Reply::new(Some(frame), cx))
             .map_err(|source| RequestFailure::Response { api: api.name, version: cx.version, source }),
-        Answer::Encoded(frame) => Ok(Reply::Frame(frame)),
-        Answer::Nothing => Ok(Reply::Nothing),
+        Answer::Encoded(frame) => Ok(Reply::new(Some(frame), cx)),
+        Answer::Nothing => Ok(Reply::new(None, cx)),
         Answer::Close(reason) => Err(RequestFailure::Closed(reason)),
     }
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::Broker;
 use crate::config::{BrokerConfig, BrokerLayers, ConfigError, ConfigMap};
+use crate::loggers::LevelsChanged;
 use crate::node::{Node, NodeConfig};
 use crate::server::limits::ConnectionLimits;
 use crate::server::listener::{BindError, BoundListener};
@@ -75,6 +76,7 @@ pub struct BrokerBuilder {
     listen: Listen,
     properties: ConfigMap,
     topics: Vec<(String, i32)>,
+    log_levels: Option<LevelsChanged>,
 }
 
 impl BrokerBuilder {
@@ -124,6 +126,13 @@ impl BrokerBuilder {
         self
     }
 
+    /// Calls `changed` whenever an administrator sets levels of loggers: with all that are set, in the form that
+    /// `RUST_LOG` has. Without this, levels are kept and shown, and nothing follows them.
+    pub fn on_log_levels(mut self, changed: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.log_levels = Some(LevelsChanged::new(changed));
+        self
+    }
+
     /// Starts the broker on the runtime that calls this. When it returns, clients can connect.
     ///
     /// # Errors
@@ -149,7 +158,7 @@ impl BrokerBuilder {
         let limits = ConnectionLimits::new(&broker);
         let endpoints = listeners.iter().map(|listener| Arc::clone(&listener.endpoint)).collect();
         let config = NodeConfig { layers, broker };
-        let node = Node::start(data_dir, config, endpoints, CancellationToken::new())?;
+        let node = Node::start(data_dir, config, endpoints, self.log_levels.clone(), CancellationToken::new())?;
         for (name, partitions) in &self.topics {
             create_unless_there(&node, name, *partitions)?;
         }

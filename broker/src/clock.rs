@@ -27,6 +27,11 @@ impl Clock {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Nanoseconds since the broker started.
+    pub(crate) fn nanos(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// Where a time on [`Clock::monotonic`] lies on the runtime's clock.
     pub(crate) fn instant_at(&self, at: Millis) -> tokio::time::Instant {
         // A step beyond the millisecond, so that what is due then is due when the timer fires.

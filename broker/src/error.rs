@@ -7,6 +7,7 @@ use brooklet_protocol::records::validate::InvalidBatch;
 use brooklet_storage::{AppendError, Error as StorageError, ProducerError, ReadError};
 
 use crate::config::ConfigError;
+use crate::quotas::alteration::QuotaError;
 use crate::topics::TopicError;
 
 /// The code by which a client knows an error.
@@ -83,6 +84,15 @@ impl ToErrorCode for TopicError {
             Self::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
             Self::Config(error) => error.error_code(),
             Self::Storage(error) => error.error_code(),
+        }
+    }
+}
+
+impl ToErrorCode for QuotaError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid(_) => ErrorCode::InvalidRequest,
+            Self::Record(error) => error.error_code(),
         }
     }
 }

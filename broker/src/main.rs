@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
-    log_to_stderr(&args.log)?;
+    let set_levels = log_to_stderr(&args.log)?;
     let asked = args.resolve()?;
     raise_open_file_limit();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
@@ -46,10 +46,10 @@ fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("no runtime")?;
-    runtime.block_on(serve(asked, started))
+    runtime.block_on(serve(asked, set_levels, started))
 }
 
-async fn serve(asked: Asked, started: Instant) -> anyhow::Result<()> {
+async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow::Result<()> {
     let mut stop = StopSignals::new()?;
     let (readiness, watching) = watch::channel(Readiness::Starting);
     let admin = match &asked.admin {
@@ -60,7 +60,7 @@ async fn serve(asked: Asked, started: Instant) -> anyhow::Result<()> {
             Some(bound)
         }
     };
-    let broker = builder(&asked)?.start().await?;
+    let broker = builder(&asked)?.on_log_levels(set_levels).start().await?;
     let addresses = broker.addresses();
     let shown: Vec<String> = addresses
         .iter()
@@ -109,15 +109,27 @@ fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
     })
 }
 
-fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::builder().parse(filter).with_context(|| format!("--log {filter}"))?;
-    tracing_subscriber::fmt()
+/// Follows levels that an administrator sets for loggers, over those of the command line.
+type SetLevels = Box<dyn Fn(&str) + Send + Sync>;
+
+fn log_to_stderr(asked: &str) -> anyhow::Result<SetLevels> {
+    let filter = EnvFilter::builder().parse(asked).with_context(|| format!("--log {asked}"))?;
+    let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
-        .init();
-    Ok(())
+        .with_filter_reloading();
+    let filter = subscriber.reload_handle();
+    subscriber.init();
+    let asked = asked.to_owned();
+    Ok(Box::new(move |levels| {
+        let changed = EnvFilter::builder().parse(format!("{asked},{levels}"));
+        let followed = changed.map_err(anyhow::Error::from).and_then(|changed| Ok(filter.reload(changed)?));
+        if let Err(error) = followed {
+            tracing::warn!(%error, levels, "log levels not followed");
+        }
+    }))
 }
 
 /// Each connection takes a descriptor, and the usual soft limit of 1,024 is soon reached.

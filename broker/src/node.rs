@@ -18,6 +18,10 @@ use crate::fetch_session::FetchSessions;
 use crate::groups::classic::GroupSettings;
 use crate::groups::offsets_topic::OffsetsTopic;
 use crate::groups::runtime::GroupCoordinator;
+use crate::loggers::{LevelsChanged, Loggers};
+use crate::quotas::Quotas;
+use crate::quotas::alteration::{self, QuotaChange, QuotaError};
+use crate::quotas::entity::QuotaEntity;
 use crate::topics::{NewTopic, Topic, TopicError, Topics};
 
 /// How long a stop may wait for the disk.
@@ -64,6 +68,8 @@ pub(crate) struct Node {
     pub(crate) topics: Arc<Topics>,
     pub(crate) groups: GroupCoordinator,
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
+    pub(crate) quotas: Quotas,
+    pub(crate) loggers: Loggers,
     /// Where clients reach it; the first is the one that knows of no listener of its own.
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     /// Cancelled when the broker stops.
@@ -81,6 +87,7 @@ impl Node {
         data_dir: DataDir,
         mut config: NodeConfig,
         endpoints: Vec<Arc<Endpoint>>,
+        log_levels: Option<LevelsChanged>,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, TopicError> {
         let clock = Clock::start();
@@ -94,6 +101,7 @@ impl Node {
             GroupCoordinator::start(group_settings(&config.broker), offsets_topic, clock, stop.child_token());
         tasks.spawn(serving);
         tasks.spawn(expire_producers(Arc::clone(&topics), clock, config.broker.producer_id_expiration, stop.clone()));
+        let quotas = Quotas::new(&config.broker, clock, &topics.client_quotas());
         let slots = config.broker.max_incremental_fetch_session_cache_slots as usize;
         Ok(Arc::new(Self {
             clock,
@@ -101,6 +109,8 @@ impl Node {
             topics,
             groups,
             fetch_sessions: Mutex::new(FetchSessions::new(slots)),
+            quotas,
+            loggers: Loggers::new(log_levels),
             endpoints,
             stop,
             tasks,
@@ -157,6 +167,25 @@ impl Node {
         let _changing = self.config_change.lock();
         let changed = change(&self.config())?;
         self.config.store(Arc::new(changed));
+        Ok(())
+    }
+
+    /// Changes an entity's quotas, or with `validate_only` tells whether they could be, and enforces them from then on.
+    /// Blocks while names of hosts are looked up.
+    pub(crate) fn alter_quotas(
+        &self,
+        entity: QuotaEntity,
+        changes: &[QuotaChange],
+        validate_only: bool,
+    ) -> Result<(), QuotaError> {
+        let _changing = self.config_change.lock();
+        let set = self.topics.client_quotas();
+        let altered = alteration::alter(&set, &entity, changes)?;
+        let unchanged = set.get(&entity).map_or(altered.is_empty(), |quotas| *quotas == altered);
+        if !validate_only && !unchanged {
+            self.topics.set_client_quotas(entity, altered)?;
+            self.quotas.follow(&self.topics.client_quotas());
+        }
         Ok(())
     }
 

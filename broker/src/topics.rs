@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use crate::config::{BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
 use crate::partition::Partition;
+use crate::quotas::SetQuotas;
+use crate::quotas::entity::QuotaEntity;
 use crate::topic_settings::TopicSettings;
 
 /// The topic in which the group coordinator keeps its records.
@@ -120,6 +122,9 @@ struct Recorded {
     next_producer_id: i64,
     /// Dynamic configs of brokers, by entity.
     broker_configs: BTreeMap<String, ConfigMap>,
+    client_quotas: SetQuotas,
+    /// Configs of subscriptions to clients' metrics, by name.
+    client_metrics: BTreeMap<String, ConfigMap>,
 }
 
 impl Topics {
@@ -128,7 +133,13 @@ impl Topics {
     pub(crate) fn open(data_dir: Arc<DataDir>, layers: &mut BrokerLayers, node_id: i32) -> Result<Self, TopicError> {
         let (catalog, records) = Catalog::open(data_dir.path())?;
         let mut topics: BTreeMap<Uuid, TopicRecord> = BTreeMap::new();
-        let mut recorded = Recorded { catalog, next_producer_id: 0, broker_configs: BTreeMap::new() };
+        let mut recorded = Recorded {
+            catalog,
+            next_producer_id: 0,
+            broker_configs: BTreeMap::new(),
+            client_quotas: SetQuotas::new(),
+            client_metrics: BTreeMap::new(),
+        };
         for record in records {
             match record {
                 CatalogRecord::Topic(topic) => {
@@ -139,6 +150,13 @@ impl Topics {
                 }
                 CatalogRecord::BrokerConfigs { entity, configs } => {
                     recorded.broker_configs.insert(entity, configs);
+                }
+                CatalogRecord::ClientQuotas { entity, quotas } => match QuotaEntity::parse(entity) {
+                    Ok(entity) => set_or_remove(&mut recorded.client_quotas, entity, quota_values(quotas)),
+                    Err(reason) => tracing::warn!(reason, "recorded quotas are passed over"),
+                },
+                CatalogRecord::ClientMetrics { name, configs } => {
+                    set_or_remove(&mut recorded.client_metrics, name, configs);
                 }
                 CatalogRecord::NextProducerId(id) => recorded.next_producer_id = id,
                 CatalogRecord::Format(_) => {}
@@ -293,6 +311,37 @@ impl Topics {
         Ok(())
     }
 
+    /// All quotas that are set.
+    pub(crate) fn client_quotas(&self) -> SetQuotas {
+        self.recorded.lock().client_quotas.clone()
+    }
+
+    /// Sets an entity's quotas, in place of those it had.
+    pub(crate) fn set_client_quotas(
+        &self,
+        entity: QuotaEntity,
+        quotas: BTreeMap<String, f64>,
+    ) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        recorded.catalog.append(&quota_record(&entity, &quotas))?;
+        set_or_remove(&mut recorded.client_quotas, entity, quotas);
+        self.compact(&mut recorded)
+    }
+
+    /// The configs of a subscription to clients' metrics; none if there is no such subscription.
+    pub(crate) fn client_metrics(&self, name: &str) -> ConfigMap {
+        self.recorded.lock().client_metrics.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Sets the configs of a subscription to clients' metrics, in place of those it had.
+    pub(crate) fn set_client_metrics(&self, name: &str, configs: ConfigMap) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        let record = CatalogRecord::ClientMetrics { name: name.to_owned(), configs: configs.clone() };
+        recorded.catalog.append(&record)?;
+        set_or_remove(&mut recorded.client_metrics, name.to_owned(), configs);
+        self.compact(&mut recorded)
+    }
+
     /// A producer id that nobody has had. They are recorded in blocks, so that most cost nothing.
     pub(crate) fn next_producer_id(&self) -> Result<i64, TopicError> {
         let mut recorded = self.recorded.lock();
@@ -357,8 +406,32 @@ impl Topics {
             .map(|(entity, configs)| CatalogRecord::BrokerConfigs { entity: entity.clone(), configs: configs.clone() });
         let all = self.all();
         let topics = all.iter().map(|topic| topic.record(topic.partition_count(), topic.settings().overrides.clone()));
-        let records: Vec<_> = std::iter::once(next_block).chain(broker_configs).chain(topics).collect();
+        let quotas = recorded.client_quotas.iter().map(|(entity, quotas)| quota_record(entity, quotas));
+        let metrics = recorded
+            .client_metrics
+            .iter()
+            .map(|(name, configs)| CatalogRecord::ClientMetrics { name: name.clone(), configs: configs.clone() });
+        let beside_topics = std::iter::once(next_block).chain(broker_configs).chain(quotas).chain(metrics);
+        let records: Vec<_> = beside_topics.chain(topics).collect();
         Ok(recorded.catalog.rewrite(records.iter())?)
+    }
+}
+
+fn quota_record(entity: &QuotaEntity, quotas: &BTreeMap<String, f64>) -> CatalogRecord {
+    let quotas = quotas.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
+    CatalogRecord::ClientQuotas { entity: entity.pairs(), quotas }
+}
+
+fn quota_values(quotas: BTreeMap<String, String>) -> BTreeMap<String, f64> {
+    quotas.into_iter().filter_map(|(name, value)| Some((name, value.parse().ok()?))).collect()
+}
+
+/// Puts a map of settings in the place of the one that was there; without settings there is nothing to keep.
+fn set_or_remove<K: Ord, V>(all: &mut BTreeMap<K, BTreeMap<String, V>>, key: K, settings: BTreeMap<String, V>) {
+    if settings.is_empty() {
+        all.remove(&key);
+    } else {
+        all.insert(key, settings);
     }
 }
 

@@ -61,6 +61,8 @@ fn source_name(source: ConfigSource) -> &'static str {
         ConfigSource::DynamicDefaultBrokerConfig => "DYNAMIC_DEFAULT_BROKER_CONFIG",
         ConfigSource::StaticBrokerConfig => "STATIC_BROKER_CONFIG",
         ConfigSource::DefaultConfig => "DEFAULT_CONFIG",
+        ConfigSource::DynamicBrokerLoggerConfig => "DYNAMIC_BROKER_LOGGER_CONFIG",
+        ConfigSource::ClientMetricsConfig => "CLIENT_METRICS_CONFIG",
     }
 }
 

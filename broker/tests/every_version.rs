@@ -72,7 +72,7 @@ async fn api_versions() {
             .with_client_software_name(text(if version >= 3 { "test" } else { "" }))
             .with_client_software_version(text(if version >= 3 { "1" } else { "" }));
         let answer = client.call(version, &named).await;
-        assert_eq!((answer.error_code, answer.api_keys.len()), (0, 28), "v{version}");
+        assert_eq!((answer.error_code, answer.api_keys.len()), (0, 30), "v{version}");
     }
     let nameless = client.call(3, &ApiVersionsRequest::default()).await;
     assert_eq!((nameless.error_code, nameless.api_keys.len()), (42, 0));

@@ -42,6 +42,20 @@ pub enum CatalogRecord {
         /// All that are set now.
         configs: BTreeMap<String, String>,
     },
+    /// The quotas of an entity as they stand now; none when it has none any more (KIP-546).
+    ClientQuotas {
+        /// Names by type of entity; no name is the type's default.
+        entity: BTreeMap<String, Option<String>>,
+        /// The values, as text that gives back the same number.
+        quotas: BTreeMap<String, String>,
+    },
+    /// A subscription to metrics of clients as it stands now; without configs it is gone (KIP-714).
+    ClientMetrics {
+        /// Its name.
+        name: String,
+        /// All that are set now.
+        configs: BTreeMap<String, String>,
+    },
     /// Producer ids below this one may have been given out.
     NextProducerId(i64),
 }

@@ -284,7 +284,7 @@ fn refuse_long_values(configs: &ConfigMap) -> Result<(), AlterError> {
 
 /// Carries out changes one after the other. Lists change as text, as in Kafka's controller: an element with white
 /// space before it is another element, and a list that is not set is the default.
-fn apply(
+pub(super) fn apply(
     configs: &ConfigMap,
     changes: &[ConfigChange],
     table: fn(&str) -> Option<&'static ConfigDef>,

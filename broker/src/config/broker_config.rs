@@ -25,6 +25,10 @@ pub struct BrokerConfig {
     pub broker_rack: Option<String>,
     /// `connections.max.idle.ms`; `None` is for ever.
     pub connections_max_idle: Option<Duration>,
+    /// `controller.quota.window.num`, at least 1.
+    pub controller_quota_window_num: u32,
+    /// `controller.quota.window.size.seconds`, at least 1.
+    pub controller_quota_window_size_seconds: u32,
     /// `default.replication.factor`. Whatever it is, a topic has one replica.
     pub default_replication_factor: i32,
     /// `delete.topic.enable`.
@@ -65,6 +69,10 @@ pub struct BrokerConfig {
     pub offsets_topic_segment_bytes: u32,
     /// `producer.id.expiration.ms`, at least a millisecond.
     pub producer_id_expiration: Duration,
+    /// `quota.window.num`, at least 1.
+    pub quota_window_num: u32,
+    /// `quota.window.size.seconds`, at least 1.
+    pub quota_window_size_seconds: u32,
     /// `queued.max.request.bytes`; `None` is no limit. A request of the greatest size fits.
     pub queued_max_request_bytes: Option<u64>,
     /// `socket.listen.backlog.size`, at least 1.
@@ -135,6 +143,8 @@ impl Values<'_> {
             auto_create_topics_enable: self.boolean("auto.create.topics.enable")?,
             broker_rack: self.maybe_text("broker.rack")?,
             connections_max_idle: u64::try_from(idle_ms).ok().map(Duration::from_millis),
+            controller_quota_window_num: self.size("controller.quota.window.num")?,
+            controller_quota_window_size_seconds: self.size("controller.quota.window.size.seconds")?,
             default_replication_factor: self.int("default.replication.factor")?,
             delete_topic_enable: self.boolean("delete.topic.enable")?,
             fetch_max_bytes: self.size("fetch.max.bytes")?,
@@ -155,6 +165,8 @@ impl Values<'_> {
             offsets_topic_num_partitions: self.int("offsets.topic.num.partitions")?,
             offsets_topic_segment_bytes: self.size("offsets.topic.segment.bytes")?,
             producer_id_expiration: self.duration_ms("producer.id.expiration.ms")?,
+            quota_window_num: self.size("quota.window.num")?,
+            quota_window_size_seconds: self.size("quota.window.size.seconds")?,
             queued_max_request_bytes: positive(self.long("queued.max.request.bytes")?),
             socket_listen_backlog_size: self.size("socket.listen.backlog.size")?,
             socket_receive_buffer_bytes: buffer("socket.receive.buffer.bytes")?,

@@ -37,7 +37,8 @@ pub(super) const GSSAPI: Effect = Inert("stored and shown; the mechanism GSSAPI 
 pub(super) const OAUTHBEARER: Effect = Inert("stored and shown; the mechanism OAUTHBEARER is not offered");
 pub(super) const ACLS: Effect = Inert("stored and shown; every request is allowed, no ACLs yet");
 pub(super) const DELEGATION_TOKENS: Effect = Inert("stored and shown; no delegation tokens yet");
-pub(super) const QUOTAS: Effect = Inert("stored and shown; no quotas yet");
+pub(super) const CONNECTION_RATE: Effect =
+    Inert("stored and shown; the quota `connection_creation_rate` limits addresses, nothing limits all of them");
 pub(super) const METRICS: Effect = Inert("stored and shown; no sampled metrics yet");
 pub(super) const TELEMETRY: Effect = Inert("stored and shown; no client telemetry yet");
 pub(super) const TIERING: Effect = Inert("no tiered storage: a topic with `remote.storage.enable=true` is refused");

@@ -23,6 +23,10 @@ pub enum ConfigSource {
     StaticBrokerConfig = 4,
     /// Set by nobody.
     DefaultConfig = 5,
+    /// Set for a logger of this broker while it ran.
+    DynamicBrokerLoggerConfig = 6,
+    /// Set for a subscription to clients' metrics.
+    ClientMetricsConfig = 7,
 }
 
 impl ConfigSource {

@@ -15,6 +15,7 @@
 mod alter;
 mod broker;
 mod broker_config;
+mod client_metrics;
 mod definition;
 mod effects;
 mod error;
@@ -43,6 +44,7 @@ pub use broker::{
     listener_config, resolve_broker_config,
 };
 pub use broker_config::BrokerConfig;
+pub use client_metrics::{alter_client_metrics, describe_client_metrics, validate_client_metrics};
 pub use definition::{ConfigDef, ConfigType, Effect, UpdateMode};
 pub use error::ConfigError;
 pub use layers::{BrokerLayers, ConfigMap, ConfigSource, INITIAL_DYNAMIC_DEFAULTS};

@@ -1,4 +1,5 @@
-//! What has configs: topics and the broker. Shared by the handlers that describe and alter them.
+//! What has configs: topics, the broker, its loggers and subscriptions to clients' metrics. Shared by the handlers that
+//! describe and alter them.
 
 use std::sync::Arc;
 
@@ -7,8 +8,8 @@ use brooklet_protocol::{ErrorCode, StrBytes};
 use super::{refusal, text};
 use crate::apis::RequestContext;
 use crate::config::{
-    AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_topic, replace_broker,
-    validate_topic,
+    AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_client_metrics, alter_topic,
+    replace_broker, validate_client_metrics, validate_topic,
 };
 use crate::node::NodeConfig;
 use crate::topics::{Topic, TopicError};
@@ -18,6 +19,10 @@ pub(super) enum Resource {
     Topic(Arc<Topic>),
     /// This broker, or with the empty name all brokers.
     Broker(DynamicScope),
+    /// The loggers of this broker.
+    BrokerLogger,
+    /// A subscription to clients' metrics, by name.
+    ClientMetrics(String),
 }
 
 /// How its configs are to change.
@@ -34,6 +39,8 @@ pub(super) type Refused = (ErrorCode, Option<StrBytes>);
 /// Codes of `ConfigResource.Type`.
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
+const CLIENT_METRICS: i8 = 16;
 
 impl Resource {
     /// The resource of this type and name.
@@ -46,6 +53,12 @@ impl Resource {
             BROKER if name.is_empty() => Ok(Self::Broker(DynamicScope::Default)),
             BROKER if name == cx.node.node_id().to_string() => Ok(Self::Broker(DynamicScope::Broker)),
             BROKER => Err(invalid(format!("the only broker is {}, not '{name}'", cx.node.node_id()))),
+            BROKER_LOGGER if name == cx.node.node_id().to_string() => Ok(Self::BrokerLogger),
+            BROKER_LOGGER => {
+                Err(invalid(format!("the loggers are those of broker {}, not '{name}'", cx.node.node_id())))
+            }
+            CLIENT_METRICS if name.is_empty() => Err(invalid("Subscription name can't be empty".to_owned())),
+            CLIENT_METRICS => Ok(Self::ClientMetrics(name.to_owned())),
             other => Err(invalid(format!("resources of type {other} have no configs here"))),
         }
     }
@@ -55,6 +68,8 @@ impl Resource {
         match self {
             Self::Topic(topic) => change_topic(cx, topic, change, validate_only),
             Self::Broker(scope) => change_broker(cx, *scope, change, validate_only),
+            Self::BrokerLogger => change_loggers(cx, change, validate_only),
+            Self::ClientMetrics(name) => change_client_metrics(cx, name, change, validate_only),
         }
     }
 }
@@ -91,6 +106,28 @@ fn change_broker(
         cx.node.topics.configure_broker(entity, configs, &layers).map_err(|error| refusal(&error))?;
         Ok(NodeConfig { layers, broker })
     })
+}
+
+/// Levels of loggers are kept in memory alone, and only as long as the broker runs (KIP-412).
+fn change_loggers(cx: &RequestContext, change: &Change, validate_only: bool) -> Result<(), Refused> {
+    match change {
+        Change::All(_) => {
+            Err(invalid("levels of loggers change only one by one, with IncrementalAlterConfigs".to_owned()))
+        }
+        Change::Some(changes) => cx.node.loggers.change(changes, validate_only).map_err(|error| refused(&error)),
+    }
+}
+
+fn change_client_metrics(cx: &RequestContext, name: &str, change: &Change, validate_only: bool) -> Result<(), Refused> {
+    let configs = match change {
+        Change::Some(changes) => alter_client_metrics(&cx.node.topics.client_metrics(name), changes),
+        Change::All(configs) => validate_client_metrics(configs).map(|()| configs.clone()),
+    };
+    let configs = configs.map_err(|error| refused(&error))?;
+    if validate_only {
+        return Ok(());
+    }
+    cx.node.topics.set_client_metrics(name, configs).map_err(|error| refusal(&error))
 }
 
 /// What the catalog keeps of one scope.

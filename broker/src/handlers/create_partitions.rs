@@ -1,6 +1,6 @@
 //! CreatePartitions: v0-3 (KIP-195)
 //!
-//! The number may only rise. Where the client places the new replicas itself, it can only be here.
+//! The number may only rise. A quota on changes of topics refuses what is too much from v3 on, and holds back before. Where the client places the new replicas itself, it can only be here.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use brooklet_protocol::messages::{CreatePartitionsRequest, CreatePartitionsRespo
 
 use super::{refusal, text};
 use crate::apis::{Api, RequestContext};
+use crate::quotas::mutation::MutationQuota;
 use crate::topics::TopicError;
 
 pub(crate) const API: Api = Api::new::<CreatePartitionsRequest>("CreatePartitions", 0..=3);
@@ -21,11 +22,12 @@ pub(crate) async fn handle(cx: &RequestContext, request: CreatePartitionsRequest
     for topic in &request.topics {
         *named.entry(&topic.name).or_default() += 1;
     }
+    let mut quota = cx.node.quotas.mutation(cx.client(), cx.version >= 3);
     let results = request.topics.iter().map(|topic| {
         let outcome = if named[&**topic.name] > 1 {
             Err((ErrorCode::InvalidRequest, Some(text("the request names this topic twice"))))
         } else {
-            create(cx, topic, request.validate_only)
+            create(cx, topic, request.validate_only, &mut quota)
         };
         let (error, message) = outcome.err().unwrap_or((ErrorCode::None, None));
         CreatePartitionsTopicResult::default()
@@ -33,13 +35,16 @@ pub(crate) async fn handle(cx: &RequestContext, request: CreatePartitionsRequest
             .with_error_code(error.code())
             .with_error_message(message)
     });
-    CreatePartitionsResponse::default().with_results(results.collect())
+    let response = CreatePartitionsResponse::default().with_results(results.collect());
+    cx.throttle(quota.throttle_ms());
+    response
 }
 
 fn create(
     cx: &RequestContext,
     asked: &CreatePartitionsTopic,
     validate_only: bool,
+    quota: &mut MutationQuota<'_>,
 ) -> Result<(), (ErrorCode, Option<brooklet_protocol::StrBytes>)> {
     let unknown = || refusal(&TopicError::Unknown(asked.name.to_string()));
     let topic = cx.node.topics.by_name(&asked.name).ok_or_else(unknown)?;
@@ -53,6 +58,8 @@ fn create(
             return Err((ErrorCode::InvalidReplicaAssignment, Some(text(message))));
         }
     }
+    let added = asked.count - topic.partition_count();
+    quota.record(added).map_err(|error| (error, Some(text(error.message()))))?;
     if validate_only {
         return Ok(());
     }

@@ -2,6 +2,8 @@
 //!
 //! v4 -1 stands for the broker's defaults (KIP-464) · v5 answers with the topic's configs (KIP-525) · v7 with its id.
 //!
+//! A quota on changes of topics refuses what is too much from v6 on, and holds back before (KIP-599).
+//!
 //! Differs from Kafka: a replication factor above one is accepted, kept and shown, and acts as one, so that
 //! production's topics can be created as they are declared.
 
@@ -15,6 +17,7 @@ use brooklet_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 use super::{refusal, text};
 use crate::apis::{Api, RequestContext};
 use crate::config::{created_topic, parse_created};
+use crate::quotas::mutation::MutationQuota;
 use crate::topics::{NewTopic, TopicError};
 
 pub(crate) const API: Api = Api::new::<CreateTopicsRequest>("CreateTopics", 2..=7);
@@ -25,19 +28,22 @@ pub(crate) async fn handle(cx: &RequestContext, request: CreateTopicsRequest) ->
     for topic in &request.topics {
         *named.entry(&topic.name).or_default() += 1;
     }
+    let mut quota = cx.node.quotas.mutation(cx.client(), cx.version >= 6);
     let topics = request.topics.iter().map(|topic| {
         let result = CreatableTopicResult::default().with_name(topic.name.clone());
         let outcome = if named[&**topic.name] > 1 {
             Err(Refused(ErrorCode::InvalidRequest, "the request names this topic twice".to_owned()))
         } else {
-            create(cx, topic, request.validate_only, result.clone())
+            create(cx, topic, request.validate_only, &mut quota, result.clone())
         };
         outcome.unwrap_or_else(|Refused(code, message)| {
             let result = result.with_error_code(code.code()).with_error_message(Some(text(message)));
             if cx.version >= 5 { result.with_num_partitions(-1).with_replication_factor(-1) } else { result }
         })
     });
-    CreateTopicsResponse::default().with_topics(topics.collect())
+    let response = CreateTopicsResponse::default().with_topics(topics.collect());
+    cx.throttle(quota.throttle_ms());
+    response
 }
 
 struct Refused(ErrorCode, String);
@@ -52,12 +58,14 @@ fn create(
     cx: &RequestContext,
     topic: &CreatableTopic,
     validate_only: bool,
+    quota: &mut MutationQuota<'_>,
     result: CreatableTopicResult,
 ) -> Result<CreatableTopicResult, Refused> {
     let new = new_topic(cx, topic)?;
     let layers = &cx.node.config().layers;
+    cx.node.topics.check_new(&new, layers)?;
+    quota.record(new.partitions).map_err(|error| Refused(error, error.message().to_owned()))?;
     let result = if validate_only {
-        cx.node.topics.check_new(&new, layers)?;
         result
     } else {
         let created = cx.node.topics.create(&new, layers)?;

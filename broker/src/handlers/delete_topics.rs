@@ -1,6 +1,6 @@
 //! DeleteTopics: v1-6
 //!
-//! By name, from v6 also by id. Whoever still fetches is told at once; the files go in the background.
+//! By name, from v6 also by id. A quota on changes of topics refuses what is too much from v5 on, and holds back before. Whoever still fetches is told at once; the files go in the background.
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::delete_topics_request::DeleteTopicState;
@@ -9,6 +9,7 @@ use brooklet_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse};
 
 use super::{refusal, text, topic_name};
 use crate::apis::{Api, RequestContext};
+use crate::quotas::mutation::MutationQuota;
 
 pub(crate) const API: Api = Api::new::<DeleteTopicsRequest>("DeleteTopics", 1..=6);
 
@@ -17,13 +18,20 @@ pub(crate) async fn handle(cx: &RequestContext, request: DeleteTopicsRequest) ->
     let topics: Vec<_> = if cx.version >= 6 { request.topics } else { named.collect() };
     let enabled = cx.node.config().broker.delete_topic_enable;
     let mut responses = Vec::with_capacity(topics.len());
+    let mut quota = cx.node.quotas.mutation(cx.client(), cx.version >= 5);
     for asked in topics {
-        responses.push(delete(cx, asked, enabled).await);
+        responses.push(delete(cx, asked, enabled, &mut quota).await);
     }
+    cx.throttle(quota.throttle_ms());
     DeleteTopicsResponse::default().with_responses(responses)
 }
 
-async fn delete(cx: &RequestContext, asked: DeleteTopicState, enabled: bool) -> DeletableTopicResult {
+async fn delete(
+    cx: &RequestContext,
+    asked: DeleteTopicState,
+    enabled: bool,
+    quota: &mut MutationQuota<'_>,
+) -> DeletableTopicResult {
     let result = DeletableTopicResult::default().with_name(asked.name.clone());
     let result = if cx.version >= 6 { result.with_topic_id(asked.topic_id) } else { result };
     if !enabled {
@@ -40,6 +48,9 @@ async fn delete(cx: &RequestContext, asked: DeleteTopicState, enabled: bool) -> 
     };
     let result = result.with_name(Some(topic_name(topic.name())));
     let result = if cx.version >= 6 { result.with_topic_id(topic.id()) } else { result };
+    if let Err(error) = quota.record(topic.partition_count()) {
+        return with_message(cx, result.with_error_code(error.code()), error.message());
+    }
     match cx.node.delete_topic(&topic).await {
         Ok(()) => result,
         Err(error) => {

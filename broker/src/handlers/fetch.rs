@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::apis::{Answer, Api, RequestContext};
 use crate::error::ToErrorCode;
-use crate::fetch_session::{FetchContext, SessionRequest, Told, TopicKey, WantedPartition};
+use crate::fetch_session::{FetchContext, NO_SESSION, SessionRequest, Told, TopicKey, WantedPartition};
 use crate::fetch_wait::FetchWaiter;
 use crate::partition::{LEADER_EPOCH, Partition};
 use crate::topics::Topic;
@@ -43,7 +43,39 @@ pub(crate) async fn handle(cx: &RequestContext, request: FetchRequest) -> Answer
         wait(cx, &context, &sources, &limits, &read).await;
         read = read_all(&context, &sources, &limits);
     }
+    if is_throttled(cx, &context, &sources, &read) {
+        let session_id = if context.incremental { context.session_id } else { NO_SESSION };
+        let throttle_time_ms = cx.throttle_time_ms();
+        return encode(cx, &FetchResponse { throttle_time_ms, session_id, ..FetchResponse::default() });
+    }
     encode(cx, &respond(cx, &context, sources, read.partitions))
+}
+
+/// Whether a quota holds the client back: then it gets nothing now, and what was read does not count as sent.
+fn is_throttled(cx: &RequestContext, context: &FetchContext, sources: &[Source], read: &ReadAll) -> bool {
+    cx.throttle_for_time();
+    let bytes = response_bytes(cx.version, context, sources, read);
+    let exceeded_ms = cx.node.quotas.fetched(cx.client(), bytes);
+    let over_time = cx.throttle_time_ms() > 0;
+    if over_time && exceeded_ms == 0 {
+        cx.node.quotas.not_fetched(cx.client(), bytes);
+    }
+    cx.throttle(exceeded_ms);
+    over_time || exceeded_ms > 0
+}
+
+/// About how long the response is: what its head, its topics and its partitions take beside their records.
+fn response_bytes(version: i16, context: &FetchContext, sources: &[Source], read: &ReadAll) -> usize {
+    const HEAD: usize = 20;
+    const PARTITION: usize = 48;
+    // What an incremental answer leaves out counts only with records.
+    let told =
+        read.partitions.iter().zip(sources).filter(|(answer, _)| !context.incremental || !answer.records.is_empty());
+    let names = told.map(|(_, source)| match &source.topic {
+        Some(topic) if version < 13 => PARTITION + topic.name().len(),
+        _ => PARTITION + 16,
+    });
+    HEAD + read.bytes + names.sum::<usize>()
 }
 
 /// How much, and for how long.
@@ -57,7 +89,9 @@ struct Limits {
 impl Limits {
     fn of(request: &FetchRequest, cx: &RequestContext) -> Self {
         let size = |bytes: i32| usize::try_from(bytes).unwrap_or(0);
-        let max_bytes = size(request.max_bytes).min(cx.node.config().broker.fetch_max_bytes as usize);
+        // More would be held back for certain, and the client would never get on.
+        let most = cx.node.quotas.most_fetched(cx.client()).unwrap_or(usize::MAX);
+        let max_bytes = size(request.max_bytes).min(cx.node.config().broker.fetch_max_bytes as usize).min(most);
         Self {
             max_wait: Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0)),
             min_bytes: size(request.min_bytes).min(max_bytes),

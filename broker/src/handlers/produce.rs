@@ -51,6 +51,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
             .with_partition_responses(partitions.collect())
     });
     let response = ProduceResponse::default().with_responses(responses.collect());
+    cx.throttle(cx.node.quotas.produced(cx.client(), cx.size));
     match (request.acks, failed) {
         (0, false) => Answer::Nothing,
         (0, true) => Answer::Close("a batch sent with acks=0 was refused, and the client waits for no answer"),

@@ -123,12 +123,13 @@ impl Connection {
         let frame = self.next_frame().await?;
         let reply = self.answer(frame).await;
         self.room = None;
-        match reply? {
-            Reply::Nothing => {}
-            Reply::Frame(frame) => {
-                self.unwritten_len += frame.len();
-                self.unwritten.extend(frame.into_parts());
-            }
+        let Reply { frame, mute } = reply?;
+        if let Some(frame) = frame {
+            self.unwritten_len += frame.len();
+            self.unwritten.extend(frame.into_parts());
+        }
+        if !mute.is_zero() {
+            return self.mute(mute).await;
         }
         if self.unwritten_len > MAX_UNWRITTEN { self.write().await } else { Ok(()) }
     }
@@ -177,6 +178,17 @@ impl Connection {
         };
         tokio::select! {
             readable = readable => readable,
+            () = stop.cancelled() => Err(Ending::Stopping),
+        }
+    }
+
+    /// Writes all answers, and then leaves the client unread: it is over a quota.
+    async fn mute(&mut self, time: Duration) -> Result<(), Ending> {
+        self.write().await?;
+        let stop = self.node.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            () = disconnected(&self.stream) => Err(Ending::ClientClosed),
             () = stop.cancelled() => Err(Ending::Stopping),
         }
     }

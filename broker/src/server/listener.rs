@@ -82,6 +82,19 @@ impl BoundListener {
                         tracing::info!(%peer, "connection refused: max.connections.per.ip is reached");
                         continue;
                     };
+                    let wait_ms = node.quotas.connected(peer.ip());
+                    if wait_ms > 0 {
+                        tracing::debug!(%peer, wait_ms, "connection refused: its address makes too many");
+                        let stop = stop.clone();
+                        connections.spawn(async move {
+                            tokio::select! {
+                                () = stop.cancelled() => {}
+                                () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
+                            }
+                            drop((stream, place, from_ip));
+                        });
+                        continue;
+                    }
                     let connection = Connection::new(
                         stream, peer, Arc::clone(&node), Arc::clone(&self.endpoint), Arc::clone(&limits),
                     );

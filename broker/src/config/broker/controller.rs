@@ -1,7 +1,7 @@
 //! The controller quorum and its metadata log, which one node does without.
 
 use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
-use crate::config::effects::{NO_QUORUM, QUOTAS};
+use crate::config::effects::NO_QUORUM;
 use crate::config::validator::Validator::{Any, AtLeast, HostPorts, QuorumVoters, SomeOf};
 
 pub(super) const DEFS: &[ConfigDef] = config_defs! {
@@ -29,9 +29,9 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "wait before a quorum request is tried again";
     List "controller.quorum.voters" = "", QuorumVoters, ReadOnly, NO_QUORUM,
         "static voters, `id@host:port`";
-    Int "controller.quota.window.num" = "11", AtLeast(1), ReadOnly, QUOTAS,
+    Int "controller.quota.window.num" = "11", AtLeast(1), ReadOnly, Works,
         "samples kept for quotas on topic and partition changes";
-    Int "controller.quota.window.size.seconds" = "1", AtLeast(1), ReadOnly, QUOTAS,
+    Int "controller.quota.window.size.seconds" = "1", AtLeast(1), ReadOnly, Works,
         "length of such a sample";
     String "metadata.log.dir" = null, Any, ReadOnly, NO_QUORUM,
         "directory of the metadata log";

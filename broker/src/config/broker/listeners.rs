@@ -1,7 +1,7 @@
 //! Where clients connect, and how many of them may.
 
 use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
-use crate::config::effects::{ACLS, ONE_NODE, ONE_RUNTIME, QUOTAS, SASL};
+use crate::config::effects::{ACLS, CONNECTION_RATE, ONE_NODE, ONE_RUNTIME, SASL};
 use crate::config::validator::Validator::{Any, AnyOf, AtLeast, OneOf, SomeOf};
 
 pub(super) const DEFS: &[ConfigDef] = config_defs! {
@@ -20,7 +20,7 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "security protocol of each listener name; only PLAINTEXT is served so far";
     List "listeners" = "PLAINTEXT://127.0.0.1:9092", SomeOf(&[]), PerBroker, Works,
         "addresses to listen on, `NAME://host:port`; empty host means all interfaces, port 0 any free port";
-    Int "max.connection.creation.rate" = "2147483647", AtLeast(0), ClusterWide, QUOTAS,
+    Int "max.connection.creation.rate" = "2147483647", AtLeast(0), ClusterWide, CONNECTION_RATE,
         "connections accepted in a second";
     Int "max.connections" = "2147483647", AtLeast(0), ClusterWide, Works,
         "connections open at once, over all listeners";

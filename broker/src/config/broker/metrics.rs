@@ -1,7 +1,7 @@
 //! Metrics, quotas and client telemetry.
 
-use crate::config::definition::{ConfigDef, config_defs};
-use crate::config::effects::{METRICS, NO_JVM, QUOTAS, TELEMETRY};
+use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
+use crate::config::effects::{METRICS, NO_JVM, TELEMETRY};
 use crate::config::validator::Validator::{Any, AnyOf, AtLeast};
 
 pub(super) const DEFS: &[ConfigDef] = config_defs! {
@@ -19,9 +19,9 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "finest metrics kept";
     Long "metrics.sample.window.ms" = "30000", AtLeast(1), ReadOnly, METRICS,
         "length of a sample";
-    Int "quota.window.num" = "11", AtLeast(1), ReadOnly, QUOTAS,
+    Int "quota.window.num" = "11", AtLeast(1), ReadOnly, Works,
         "samples kept for client quotas";
-    Int "quota.window.size.seconds" = "1", AtLeast(1), ReadOnly, QUOTAS,
+    Int "quota.window.size.seconds" = "1", AtLeast(1), ReadOnly, Works,
         "length of such a sample";
     Int "telemetry.max.bytes" = "1048576", AtLeast(1), ReadOnly, TELEMETRY,
         "longest metrics push of a client (KIP-714)";

@@ -37,6 +37,10 @@ impl Cursor {
         Ok(out)
     }
 
+    pub(crate) fn i8(&mut self, what: &'static str) -> Result<i8, Malformed> {
+        self.array(what).map(i8::from_be_bytes)
+    }
+
     pub(crate) fn i16(&mut self, what: &'static str) -> Result<i16, Malformed> {
         self.array(what).map(i16::from_be_bytes)
     }
@@ -94,6 +98,25 @@ impl Cursor {
         Ok(count)
     }
 
+    /// As [`Cursor::count`], for an array whose count, plus one, is a varint.
+    pub(crate) fn compact_count(&mut self, min_element: usize, what: &'static str) -> Result<usize, Malformed> {
+        let count = self.unsigned_varint(what)?.saturating_sub(1) as usize;
+        if count > self.remaining() / min_element {
+            return Err(Malformed(what));
+        }
+        Ok(count)
+    }
+
+    /// Passes over tagged fields (KIP-482).
+    pub(crate) fn skip_tags(&mut self, what: &'static str) -> Result<(), Malformed> {
+        for _ in 0..self.unsigned_varint(what)? {
+            let _tag = self.unsigned_varint(what)?;
+            let len = self.unsigned_varint(what)?;
+            self.take(len as usize, what)?;
+        }
+        Ok(())
+    }
+
     /// An unsigned varint of at most 32 bits.
     pub(crate) fn unsigned_varint(&mut self, what: &'static str) -> Result<u32, Malformed> {
         let (value, used) = unsigned_varint(&self.bytes).ok_or(Malformed(what))?;
@@ -145,6 +168,12 @@ pub(crate) fn put_string(out: &mut impl BufMut, value: &str) {
     }
     out.put_i16(end as i16);
     out.put_slice(&value.as_bytes()[..end]);
+}
+
+/// A string whose length, plus one, is a varint.
+pub(crate) fn put_compact_string(out: &mut impl BufMut, value: &str) {
+    put_unsigned_varint(out, value.len() as u64 + 1);
+    out.put_slice(value.as_bytes());
 }
 
 pub(crate) fn put_nullable_string(out: &mut impl BufMut, value: Option<&str>) {

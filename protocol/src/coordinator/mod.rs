@@ -3,6 +3,7 @@
 
 pub mod group_metadata;
 pub mod offset_commit;
+pub mod transaction_log;
 
 use bytes::Bytes;
 

@@ -48,6 +48,15 @@ impl<const N: usize> EntryWriter<N> {
         self.file.as_ref().is_some_and(|file| file.len() + N > self.capacity)
     }
 
+    /// Makes sure that the next entry fits and that the disk has room for it: to append it then cannot fail.
+    pub(crate) fn reserve(&mut self) -> Result<(), Error> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.create(0)?,
+        };
+        file.reserve(N).map_err(Error::io("append to", &self.path))
+    }
+
     pub(crate) fn append(&mut self, entry: [u8; N]) -> Result<(), Error> {
         let file = match &mut self.file {
             Some(file) => file,

@@ -9,6 +9,7 @@ use crate::error::Error;
 pub(crate) const LOG: &str = "log";
 pub(crate) const OFFSET_INDEX: &str = "index";
 pub(crate) const TIME_INDEX: &str = "timeindex";
+pub(crate) const TRANSACTION_INDEX: &str = "txnindex";
 pub(crate) const PRODUCER_SNAPSHOT: &str = "snapshot";
 /// What a deleted partition's directory ends in until its files are gone.
 pub(crate) const DELETED_DIR_SUFFIX: &str = "-delete";

@@ -1,7 +1,8 @@
 //! A partition's log on disk, memory-mapped, in Kafka's own file format, and the data directory around it.
 //!
 //! A [`PartitionLog`] is one partition: segments of record batches as they arrived (`.log`), with an offset
-//! index (`.index`), a time index (`.timeindex`) and snapshots of producer state (`.snapshot`). It is the writer,
+//! index (`.index`), a time index (`.timeindex`), an index of aborted transactions (`.txnindex`) and snapshots of
+//! producer state (`.snapshot`). It is the writer,
 //! owned by whoever holds the partition's lock; any number of readers share its [`LogView`] without a lock.
 //! [`DataDir`] is the directory that holds them, [`Catalog`] the record of which topics exist.
 //!
@@ -21,11 +22,13 @@ mod producer_state;
 mod recovery;
 mod segment;
 mod time_index;
+mod transaction_index;
 mod view;
 
 pub use catalog::{Catalog, CatalogRecord, TopicRecord};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
 pub use log::{AppendOrigin, Appended, LogConfig, LogId, LogOrigin, PartitionLog};
-pub use producer_state::{ProducerError, ProducerStateEntry};
+pub use producer_state::{ProducerError, ProducerStateEntry, VerificationGuard};
+pub use transaction_index::AbortedTransaction;
 pub use view::{LogSlice, LogView, TimestampAndOffset};

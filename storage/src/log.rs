@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_protocol::records::{BatchHeader, ControlRecord, RecordBatch};
 use bytes::{Bytes, BytesMut};
@@ -13,9 +14,10 @@ use uuid::Uuid;
 use crate::error::{AppendError, Error};
 use crate::files::{DELETED_DIR_SUFFIX, LOG, offsets_of, sync, write_atomically};
 use crate::producer_snapshot;
-use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager};
+use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager, VerificationGuard};
 use crate::recovery::{RecoveredSegment, Trust, recover};
 use crate::segment::{ActiveSegment, Segment};
+use crate::transaction_index::AbortedTransaction;
 use crate::view::LogView;
 
 /// Leader epoch of every batch: nothing here is ever truncated to another leader's log, so it need not rise.
@@ -81,8 +83,27 @@ pub struct LogOrigin {
 pub enum AppendOrigin {
     /// A producer, in or out of process.
     Client,
+    /// A producer in a transaction that the transaction coordinator was asked about, with what that began with.
+    VerifiedClient(VerificationGuard),
     /// The group or transaction coordinator.
     Coordinator,
+    /// The group coordinator, in a transaction that the transaction coordinator was asked about.
+    VerifiedCoordinator(VerificationGuard),
+    /// The transaction coordinator, which ends a transaction of this version.
+    Marker(TransactionVersion),
+}
+
+impl AppendOrigin {
+    pub(crate) fn is_client(self) -> bool {
+        matches!(self, Self::Client | Self::VerifiedClient(_))
+    }
+
+    pub(crate) fn guard(self) -> Option<VerificationGuard> {
+        match self {
+            Self::VerifiedClient(guard) | Self::VerifiedCoordinator(guard) => Some(guard),
+            Self::Client | Self::Coordinator | Self::Marker(_) => None,
+        }
+    }
 }
 
 /// Where a batch stands now.
@@ -131,7 +152,7 @@ impl PartitionLog {
                 deleted: false,
             });
         }
-        let (mut segments, active, next_offset) = open_segments(&dir, config, origin)?;
+        let OpenedSegments { mut segments, active, next_offset, rebuilt_from } = open_segments(&dir, config, origin)?;
         if let Some(active) = &active {
             segments.push(Arc::clone(active.shared()));
         }
@@ -139,7 +160,8 @@ impl PartitionLog {
         let log_start_offset = log_start_offset.max(first).min(next_offset);
         let view = Arc::new(LogView::new(segments, log_start_offset, next_offset));
         let (snapshot_offset, producers) =
-            producer_snapshot::read_newest(&dir, next_offset)?.unwrap_or((first, ProducerStateManager::default()));
+            producer_snapshot::read_newest(&dir, rebuilt_from.unwrap_or(next_offset), next_offset)?
+                .unwrap_or((first, ProducerStateManager::default()));
         let recovery_point = origin.recovery_point.min(next_offset);
         let mut log = Self { id, dir, view, active, producers, snapshot_offset, recovery_point, deleted: false };
         log.replay_producers()?;
@@ -169,18 +191,46 @@ impl PartitionLog {
             return Err(AppendError::LargerThanSegment { size: batch.header.size(), max: config.segment_bytes });
         }
         let control = control_record(batch);
-        if let Some(ControlRecord::EndTransaction(marker)) = control {
-            self.producers.check_marker(&batch.header, marker)?;
-        }
-        if let Admission::Duplicate { base_offset, last_offset } = self.producers.check(&batch.header, origin)? {
+        let marker = match control {
+            Some(ControlRecord::EndTransaction(marker)) => Some(marker),
+            _ => None,
+        };
+        let admission = self.producers.check(&batch.header, marker, origin)?;
+        if let Admission::Duplicate { base_offset, last_offset } = admission {
             return Ok(Appended { base_offset, last_offset, duplicate: true });
         }
         let header =
             BatchHeader { base_offset: self.view.next_offset(), partition_leader_epoch: LEADER_EPOCH, ..batch.header };
-        self.segment_for(&header, config)?.append(&header, &batch.payload, config)?;
-        self.producers.apply(&header, control);
+        let aborts = marker.is_some_and(|marker| self.producers.aborts(&header, marker));
+        let active = self.segment_for(&header, config)?;
+        if aborts {
+            // Once the marker stands, its entry must too: room for it comes first.
+            active.reserve_aborted()?;
+        }
+        active.append(&header, &batch.payload, config)?;
+        if let Some(aborted) = self.producers.apply(&header, control)
+            && let Some(active) = &mut self.active
+        {
+            active.append_aborted(aborted)?;
+        }
         self.publish_end(header.next_offset());
         Ok(Appended { base_offset: header.base_offset, last_offset: header.last_offset(), duplicate: false })
+    }
+
+    /// Begins to verify that a producer's transaction has a part in this partition, before a batch with this header is
+    /// appended to it: whoever calls this asks the transaction coordinator next, and appends with the guard. `None` if
+    /// nobody needs to be asked, because records of the transaction are here already. `now_ms` is in milliseconds since
+    /// 1970.
+    ///
+    /// # Errors
+    /// A newer incarnation of the producer has written.
+    pub fn begin_verification(
+        &mut self,
+        header: &BatchHeader,
+        transaction_version: TransactionVersion,
+        now_ms: i64,
+    ) -> Result<Option<VerificationGuard>, AppendError> {
+        Ok(self.producers.begin_verification(header, transaction_version, now_ms)?)
     }
 
     /// Moves the log's start to `offset`, which must not lie beyond its end, and removes the segments that lie
@@ -190,6 +240,7 @@ impl PartitionLog {
             return Ok(());
         }
         self.view.publish_start(offset.min(self.view.next_offset()));
+        self.publish_end(self.view.next_offset());
         let segments = self.view.segments();
         let kept = segments.windows(2).take_while(|pair| pair[1].base_offset() <= offset).count();
         if kept > 0 {
@@ -303,51 +354,82 @@ impl PartitionLog {
         Ok(())
     }
 
-    /// Applies the batches that follow the snapshot.
+    /// Applies the batches that follow the snapshot, and completes the indexes of aborted transactions by them.
     fn replay_producers(&mut self) -> Result<(), Error> {
         let segments = self.view.segments();
         let first = segments.partition_point(|segment| segment.base_offset() <= self.snapshot_offset);
         for segment in &segments[first.saturating_sub(1)..] {
             let files = segment.files()?;
+            let mut aborted = Vec::new();
             let mut next = files.batch_at_or_after(segment, self.snapshot_offset);
             while let Some((position, header)) = next {
                 let control = match header.attributes.is_control() {
                     true => files.batch_at(position).as_ref().and_then(ControlRecord::of),
                     false => None,
                 };
-                self.producers.apply(&header, control);
+                aborted.extend(self.producers.apply(&header, control));
                 let position = position + header.size();
                 next = files.header_at(position).map(|header| (position, header));
             }
+            self.complete_aborted(segment, &aborted)?;
         }
         Ok(())
     }
 
+    /// Adds to a segment's index what it lacks of `aborted`, which are all of the segment, or the last of them.
+    fn complete_aborted(&mut self, segment: &Segment, aborted: &[AbortedTransaction]) -> Result<(), Error> {
+        let files = segment.files()?;
+        let known = files.aborted().last_offset();
+        let lacking = || aborted.iter().filter(|aborted| known.is_none_or(|known| aborted.last_offset > known));
+        match &mut self.active {
+            Some(active) if active.shared().base_offset() == segment.base_offset() => {
+                lacking().try_for_each(|aborted| active.append_aborted(*aborted))
+            }
+            _ if self.snapshot_offset > segment.base_offset() => Ok(()),
+            // It was read from its beginning: what was found is all there is.
+            _ if files.aborted().aborted().eq(aborted.iter().copied()) => Ok(()),
+            _ => segment.rewrite_aborted(aborted),
+        }
+    }
+
+    /// Makes readable what stands below `next_offset`, and stable what stands below the first open transaction.
     fn publish_end(&self, next_offset: i64) {
         let stable = self.producers.first_unstable_offset().unwrap_or(next_offset);
-        self.view.publish_end(next_offset, stable);
+        self.view.publish_end(next_offset, stable.max(self.view.log_start_offset()));
     }
 }
 
-/// What a partition's directory holds: the sealed segments, the active one unless it is empty, the next offset.
-type OpenedSegments = (Vec<Arc<Segment>>, Option<ActiveSegment>, i64);
+/// What a partition's directory holds.
+struct OpenedSegments {
+    /// The sealed ones.
+    segments: Vec<Arc<Segment>>,
+    /// The last one, unless it is empty.
+    active: Option<ActiveSegment>,
+    next_offset: i64,
+    /// Base offset of the first segment whose indexes were made anew, if any were.
+    rebuilt_from: Option<i64>,
+}
 
 fn open_segments(dir: &Arc<Path>, config: &LogConfig, origin: LogOrigin) -> Result<OpenedSegments, Error> {
     let mut offsets = offsets_of(dir, LOG)?;
     let Some(last) = offsets.pop() else {
-        return Ok((Vec::new(), None, origin.log_start_offset));
+        let next_offset = origin.log_start_offset;
+        return Ok(OpenedSegments { segments: Vec::new(), active: None, next_offset, rebuilt_from: None });
     };
     let in_doubt = |end: i64| origin.machine_stopped && end > origin.recovery_point;
     let check = |base_offset, trust| recover(dir, base_offset, trust, config.index_interval_bytes);
-    let mut sealed = Vec::with_capacity(offsets.len() + 1);
+    let mut segments = Vec::with_capacity(offsets.len() + 1);
+    let mut rebuilt_from = None;
     for (index, &base_offset) in offsets.iter().enumerate() {
         if in_doubt(offsets.get(index + 1).copied().unwrap_or(last)) {
             let recovered = check(base_offset, Trust::Nothing)?;
+            rebuilt_from.get_or_insert(base_offset);
             if recovered.torn {
-                return cut_at(dir, config, sealed, base_offset, &recovered);
+                let (active, next_offset) = cut_at(dir, config, base_offset, &recovered)?;
+                return Ok(OpenedSegments { segments, active: Some(active), next_offset, rebuilt_from });
             }
         }
-        sealed.push(Arc::new(Segment::sealed(Arc::clone(dir), base_offset)));
+        segments.push(Arc::new(Segment::sealed(Arc::clone(dir), base_offset)));
     }
     let mut recovered = check(last, Trust::Indexes)?;
     if in_doubt(recovered.next_offset) {
@@ -358,10 +440,13 @@ fn open_segments(dir: &Arc<Path>, config: &LogConfig, origin: LogOrigin) -> Resu
     }
     if recovered.valid_bytes == 0 {
         // It is created anew with the first batch, with the room that the topic's configs then say.
-        return Ok((sealed, None, last));
+        return Ok(OpenedSegments { segments, active: None, next_offset: last, rebuilt_from });
     }
-    let active = ActiveSegment::open(dir, last, config, &recovered)?;
-    Ok((sealed, Some(active), recovered.next_offset))
+    if recovered.rebuilt {
+        rebuilt_from.get_or_insert(last);
+    }
+    let active = Some(ActiveSegment::open(dir, last, config, &recovered)?);
+    Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from })
 }
 
 /// Ends the log inside a segment that was damaged when the machine went down: what follows could not be told apart
@@ -369,10 +454,9 @@ fn open_segments(dir: &Arc<Path>, config: &LogConfig, origin: LogOrigin) -> Resu
 fn cut_at(
     dir: &Arc<Path>,
     config: &LogConfig,
-    sealed: Vec<Arc<Segment>>,
     base_offset: i64,
     recovered: &RecoveredSegment,
-) -> Result<OpenedSegments, Error> {
+) -> Result<(ActiveSegment, i64), Error> {
     tracing::error!(
         dir = %dir.display(), next_offset = recovered.next_offset,
         "a segment is damaged; the log ends before the damage and later segments are removed"
@@ -381,7 +465,7 @@ fn cut_at(
         Segment::sealed(Arc::clone(dir), later).remove()?;
     }
     let active = ActiveSegment::open(dir, base_offset, config, recovered)?;
-    Ok((sealed, Some(active), recovered.next_offset))
+    Ok((active, recovered.next_offset))
 }
 
 fn control_record(batch: &ValidBatch) -> Option<ControlRecord> {

@@ -47,10 +47,17 @@ pub(crate) fn write(dir: &Path, offset: i64, producers: &ProducerStateManager) -
     Ok(())
 }
 
-/// Reads the newest good snapshot at or below `next_offset`, and its offset. One that is damaged, or ahead of the
-/// log, is removed.
-pub(crate) fn read_newest(dir: &Path, next_offset: i64) -> Result<Option<(i64, ProducerStateManager)>, Error> {
+/// Reads the newest good snapshot at or below `at_most`, and its offset. One that is damaged, or ahead of the log, which
+/// ends at `next_offset`, is removed.
+pub(crate) fn read_newest(
+    dir: &Path,
+    at_most: i64,
+    next_offset: i64,
+) -> Result<Option<(i64, ProducerStateManager)>, Error> {
     for offset in offsets_of(dir, PRODUCER_SNAPSHOT)?.into_iter().rev() {
+        if offset > at_most && offset <= next_offset {
+            continue;
+        }
         let path = segment_file(dir, offset, PRODUCER_SNAPSHOT);
         if offset <= next_offset {
             let content = std::fs::read(&path).map_err(Error::io("read", &path))?;

@@ -12,16 +12,18 @@ use std::path::Path;
 use brooklet_protocol::records::{BatchHeader, HEADER_LEN};
 
 use crate::error::Error;
-use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, read_if_present, segment_file};
+use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, read_if_present, segment_file};
 use crate::offset_index::{self, OffsetPosition};
 use crate::time_index::{self, TimestampOffset};
+use crate::transaction_index;
 
 /// How much of the files is taken on trust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Trust {
     /// Index entries are true; only what follows the last is walked.
     Indexes,
-    /// Nothing is: every batch is checked and both indexes are written anew.
+    /// Nothing is: every batch is checked and the indexes are made anew. (That of aborted transactions takes the state of
+    /// producers, so it is left empty here.)
     Nothing,
 }
 
@@ -36,12 +38,16 @@ pub(crate) struct RecoveredSegment {
     pub(crate) offset_entries: usize,
     /// Good entries at the start of the time index.
     pub(crate) time_entries: usize,
+    /// Good entries at the start of the transaction index.
+    pub(crate) aborted_entries: usize,
     /// Bytes of batches behind the last index entry.
     pub(crate) bytes_since_index_entry: usize,
     /// The greatest timestamp in the good batches.
     pub(crate) max_timestamp: Option<TimestampOffset>,
     /// Whether what lies behind the good batches is something else than room never written.
     pub(crate) torn: bool,
+    /// Whether the indexes were made anew.
+    pub(crate) rebuilt: bool,
 }
 
 impl RecoveredSegment {
@@ -52,9 +58,11 @@ impl RecoveredSegment {
             next_offset: base_offset,
             offset_entries: 0,
             time_entries: 0,
+            aborted_entries: 0,
             bytes_since_index_entry: 0,
             max_timestamp: None,
             torn: false,
+            rebuilt: false,
         }
     }
 }
@@ -114,6 +122,15 @@ pub(crate) fn recover(
         write_index(dir, base_offset, OFFSET_INDEX, offsets.iter().map(|entry| entry.encode()))?;
         write_index(dir, base_offset, TIME_INDEX, times.iter().map(|entry| entry.encode()))?;
     }
+    found.aborted_entries = match trust {
+        Trust::Indexes => transaction_index::trusted(
+            &segment_file(dir, base_offset, TRANSACTION_INDEX),
+            base_offset,
+            found.next_offset,
+        )?,
+        Trust::Nothing => 0,
+    };
+    found.rebuilt = rewrite;
     found.offset_entries = offsets.len();
     found.time_entries = times.len();
     Ok(found)

@@ -1,4 +1,4 @@
-//! A segment: a run of batches in one file, with its offset and time index (Kafka's `LogSegment`).
+//! A segment: a run of batches in one file, with its indexes (Kafka's `LogSegment`).
 //!
 //! [`Segment`] is what readers share. The last segment of a log also has an [`ActiveSegment`], the writer.
 
@@ -12,12 +12,15 @@ use brooklet_protocol::records::{BatchHeader, HEADER_LEN, NO_TIMESTAMP, RecordBa
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, remove_if_present, segment_file};
+use crate::files::{
+    LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, remove_if_present, segment_file, write_atomically,
+};
 use crate::log::LogConfig;
 use crate::mmap::{MappedAppender, MappedReader};
 use crate::offset_index::{OffsetIndex, OffsetIndexWriter};
 use crate::recovery::RecoveredSegment;
 use crate::time_index::{TimeIndex, TimeIndexWriter, TimestampOffset};
+use crate::transaction_index::{AbortedTransaction, TransactionIndex, TransactionIndexWriter};
 
 /// A segment as readers see it. Its files are mapped when it is first read.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(crate) struct SegmentFiles {
     log: MappedReader,
     offsets: OffsetIndex,
     times: TimeIndex,
+    aborted: TransactionIndex,
 }
 
 impl Segment {
@@ -55,6 +59,7 @@ impl Segment {
             log: MappedReader::open(&log).map_err(Error::io("open", &log))?,
             offsets: OffsetIndex::open(&path(OFFSET_INDEX))?,
             times: TimeIndex::open(&path(TIME_INDEX))?,
+            aborted: TransactionIndex::open(&path(TRANSACTION_INDEX))?,
         });
         // Two readers may both get here; either mapping is as good.
         self.mapped.store(Some(Arc::clone(&files)));
@@ -75,16 +80,32 @@ impl Segment {
         let files = self.files()?;
         let position = files.offsets.position_at_or_before(self.relative(from)) as usize;
         let flush = || {
-            Ok(files.log.flush(position, deadline)? && files.offsets.flush(deadline)? && files.times.flush(deadline)?)
+            Ok(files.log.flush(position, deadline)?
+                && files.offsets.flush(deadline)?
+                && files.times.flush(deadline)?
+                && files.aborted.flush(deadline)?)
         };
         flush().map_err(Error::io("flush", &segment_file(&self.dir, self.base_offset, LOG)))
     }
 
     /// Unlinks the files. Readers that have them mapped keep them until they are done.
     pub(crate) fn remove(&self) -> Result<(), Error> {
-        for extension in [LOG, OFFSET_INDEX, TIME_INDEX] {
+        for extension in [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX] {
             remove_if_present(&segment_file(&self.dir, self.base_offset, extension))?;
         }
+        Ok(())
+    }
+
+    /// Writes the transaction index of a sealed segment anew.
+    pub(crate) fn rewrite_aborted(&self, aborted: &[AbortedTransaction]) -> Result<(), Error> {
+        let path = segment_file(&self.dir, self.base_offset, TRANSACTION_INDEX);
+        if aborted.is_empty() {
+            remove_if_present(&path)?;
+        } else {
+            let entries: Vec<u8> = aborted.iter().flat_map(|aborted| aborted.encode()).collect();
+            write_atomically(&path, &entries)?;
+        }
+        self.mapped.store(None);
         Ok(())
     }
 
@@ -114,6 +135,10 @@ impl SegmentFiles {
 
     pub(crate) fn len(&self) -> usize {
         self.log.len()
+    }
+
+    pub(crate) fn aborted(&self) -> &TransactionIndex {
+        &self.aborted
     }
 
     /// Position and header of the first batch that ends at or after `relative_offset`.
@@ -184,6 +209,7 @@ pub(crate) struct ActiveSegment {
     log: MappedAppender,
     offsets: OffsetIndexWriter,
     times: TimeIndexWriter,
+    aborted: TransactionIndexWriter,
     bytes_since_index_entry: usize,
     max_timestamp: TimestampOffset,
     /// Greatest timestamp of the first batch: `segment.ms` counts from it.
@@ -206,7 +232,15 @@ impl ActiveSegment {
         let offsets = OffsetIndexWriter::open(index, max_bytes, recovered.offset_entries)?;
         let time_index = segment_file(dir, base_offset, TIME_INDEX);
         let times = TimeIndexWriter::open(time_index, max_bytes, recovered.time_entries)?;
-        let files = SegmentFiles { log: log.reader(), offsets: offsets.reader(), times: times.reader() };
+        // A marker takes 78 bytes of log and at most one entry of 34.
+        let aborted_index = segment_file(dir, base_offset, TRANSACTION_INDEX);
+        let aborted = TransactionIndexWriter::open(aborted_index, log.capacity() / 2, recovered.aborted_entries)?;
+        let files = SegmentFiles {
+            log: log.reader(),
+            offsets: offsets.reader(),
+            times: times.reader(),
+            aborted: aborted.reader(),
+        };
         let first_timestamp = files.header_at(0).map(|header| header.max_timestamp);
         let shared =
             Arc::new(Segment { dir: Arc::clone(dir), base_offset, mapped: ArcSwapOption::from_pointee(files) });
@@ -216,6 +250,7 @@ impl ActiveSegment {
             log,
             offsets,
             times,
+            aborted,
             bytes_since_index_entry: recovered.bytes_since_index_entry,
             max_timestamp: recovered.max_timestamp.unwrap_or(NO_TIMESTAMP_YET),
             first_timestamp,
@@ -268,6 +303,16 @@ impl ActiveSegment {
         }
     }
 
+    /// Makes room for an entry of the transaction index.
+    pub(crate) fn reserve_aborted(&mut self) -> Result<(), Error> {
+        self.aborted.reserve()
+    }
+
+    /// Takes note of a transaction whose marker is in this segment.
+    pub(crate) fn append_aborted(&mut self, aborted: AbortedTransaction) -> Result<(), Error> {
+        self.aborted.append_aborted(aborted)
+    }
+
     /// Ends the segment: the files hold what was appended and no more, and the time index ends with the greatest
     /// timestamp, so that a reader need not walk to find it.
     pub(crate) fn seal(&mut self) -> Result<(), Error> {
@@ -276,6 +321,7 @@ impl ActiveSegment {
         }
         self.log.trim().map_err(Error::io("trim", &self.path))?;
         self.offsets.trim()?;
-        self.times.trim()
+        self.times.trim()?;
+        self.aborted.trim()
     }
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, ReadError};
 use crate::segment::Segment;
+use crate::transaction_index::AbortedTransaction;
 
 /// A log's readable side. The writer publishes into it; everyone else reads.
 #[derive(Debug)]
@@ -97,6 +98,20 @@ impl LogView {
             return Ok(LogSlice { records: files.slice(position..stop) });
         }
         Ok(LogSlice::default())
+    }
+
+    /// The aborted transactions that overlap `from..upto`, by where they ended: their records, from the first offset to the
+    /// marker, are not for who reads committed records.
+    pub fn aborted_transactions(&self, from: i64, upto: i64) -> Result<Vec<AbortedTransaction>, Error> {
+        let segments = self.segments.load();
+        let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
+        let mut found = Vec::new();
+        for segment in &segments[first.min(segments.len())..] {
+            if segment.files()?.aborted().collect(from, upto, &mut found) {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The first record with a timestamp of at least `timestamp`; `None` if there is none.

@@ -30,6 +30,7 @@ mod clock;
 pub mod config;
 mod coordinator;
 mod error;
+mod features;
 mod fetch_session;
 mod fetch_wait;
 mod groups;

@@ -2,14 +2,16 @@
 //!
 //! Answers with the table that dispatch itself uses. A version that is not known is answered in v0 with
 //! UNSUPPORTED_VERSION and the range of this API alone, so that a newer client can ask again (KIP-511). From v3 a
-//! client names itself; an empty or odd name is INVALID_REQUEST.
+//! client names itself; an empty or odd name is INVALID_REQUEST. From v3 on clients learn the features too (KIP-584).
 
 use brooklet_protocol::ErrorCode;
-use brooklet_protocol::messages::api_versions_response::ApiVersion;
+use brooklet_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use brooklet_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use brooklet_protocol::response::{EncodeError, ResponseFrame};
 
+use super::text;
 use crate::apis::{APIS, Api, RequestContext};
+use crate::features::{FEATURES, Feature};
 
 pub(crate) const API: Api = Api::new::<ApiVersionsRequest>("ApiVersions", 0..=4);
 
@@ -20,8 +22,32 @@ pub(crate) async fn handle(cx: &RequestContext, request: ApiVersionsRequest) -> 
         return ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
     }
     let api_keys = APIS.iter().map(|api| version_range(api, api.advertised_min)).collect();
-    ApiVersionsResponse::default().with_api_keys(api_keys)
+    // Clients of before v4 do not read a feature that begins at level 0 (KAFKA-17011).
+    let supported = FEATURES.iter().filter(|feature| cx.version >= 4 || feature.min > 0).map(supported_feature);
+    let finalized = FEATURES.iter().filter(|feature| feature.finalized > 0).map(finalized_feature);
+    ApiVersionsResponse::default()
+        .with_api_keys(api_keys)
+        .with_supported_features(supported.collect())
+        .with_finalized_features_epoch(FEATURES_EPOCH)
+        .with_finalized_features(finalized.collect())
 }
+
+fn supported_feature(feature: &Feature) -> SupportedFeatureKey {
+    SupportedFeatureKey::default()
+        .with_name(text(feature.name))
+        .with_min_version(feature.min)
+        .with_max_version(feature.max)
+}
+
+fn finalized_feature(feature: &Feature) -> FinalizedFeatureKey {
+    FinalizedFeatureKey::default()
+        .with_name(text(feature.name))
+        .with_min_version_level(feature.finalized)
+        .with_max_version_level(feature.finalized)
+}
+
+/// The levels never change, so there is one epoch of them.
+const FEATURES_EPOCH: i64 = 0;
 
 /// The answer to a version that is not known.
 pub(crate) fn fall_back(correlation_id: i32) -> Result<ResponseFrame, EncodeError> {

@@ -378,17 +378,15 @@ impl PartitionLog {
 
     /// Adds to a segment's index what it lacks of `aborted`, which are all of the segment, or the last of them.
     fn complete_aborted(&mut self, segment: &Segment, aborted: &[AbortedTransaction]) -> Result<(), Error> {
-        let files = segment.files()?;
-        let known = files.aborted().last_offset();
-        let lacking = || aborted.iter().filter(|aborted| known.is_none_or(|known| aborted.last_offset > known));
         match &mut self.active {
             Some(active) if active.shared().base_offset() == segment.base_offset() => {
-                lacking().try_for_each(|aborted| active.append_aborted(*aborted))
+                let known = segment.aborted()?.last_offset().unwrap_or(-1);
+                let mut lacking = aborted.iter().filter(|aborted| aborted.last_offset > known);
+                lacking.try_for_each(|aborted| active.append_aborted(*aborted))
             }
-            _ if self.snapshot_offset > segment.base_offset() => Ok(()),
             // It was read from its beginning: what was found is all there is.
-            _ if files.aborted().aborted().eq(aborted.iter().copied()) => Ok(()),
-            _ => segment.rewrite_aborted(aborted),
+            _ if self.snapshot_offset <= segment.base_offset() => segment.set_aborted(aborted),
+            _ => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
@@ -13,7 +13,8 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::files::{
-    LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, remove_if_present, segment_file, write_atomically,
+    LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, read_if_present, remove_if_present, segment_file,
+    write_atomically,
 };
 use crate::log::LogConfig;
 use crate::mmap::{MappedAppender, MappedReader};
@@ -28,6 +29,8 @@ pub(crate) struct Segment {
     dir: Arc<Path>,
     base_offset: i64,
     mapped: ArcSwapOption<SegmentFiles>,
+    /// Apart from the rest: who looks for aborted transactions looks into many segments of which it reads nothing.
+    aborted: OnceLock<TransactionIndex>,
 }
 
 /// The mapped files of a segment.
@@ -36,13 +39,12 @@ pub(crate) struct SegmentFiles {
     log: MappedReader,
     offsets: OffsetIndex,
     times: TimeIndex,
-    aborted: TransactionIndex,
 }
 
 impl Segment {
     /// A segment that nobody appends to. Nothing is opened yet.
     pub(crate) fn sealed(dir: Arc<Path>, base_offset: i64) -> Self {
-        Self { dir, base_offset, mapped: ArcSwapOption::empty() }
+        Self { dir, base_offset, mapped: ArcSwapOption::empty(), aborted: OnceLock::new() }
     }
 
     pub(crate) fn base_offset(&self) -> i64 {
@@ -59,11 +61,19 @@ impl Segment {
             log: MappedReader::open(&log).map_err(Error::io("open", &log))?,
             offsets: OffsetIndex::open(&path(OFFSET_INDEX))?,
             times: TimeIndex::open(&path(TIME_INDEX))?,
-            aborted: TransactionIndex::open(&path(TRANSACTION_INDEX))?,
         });
         // Two readers may both get here; either mapping is as good.
         self.mapped.store(Some(Arc::clone(&files)));
         Ok(files)
+    }
+
+    /// The transactions whose markers are in this segment, of those that were aborted.
+    pub(crate) fn aborted(&self) -> Result<&TransactionIndex, Error> {
+        if let Some(index) = self.aborted.get() {
+            return Ok(index);
+        }
+        let index = TransactionIndex::open(&segment_file(&self.dir, self.base_offset, TRANSACTION_INDEX))?;
+        Ok(self.aborted.get_or_init(|| index))
     }
 
     /// Bytes of the log file, in memory or on disk.
@@ -77,13 +87,13 @@ impl Segment {
     /// Hands the batches from the one that holds `from` on, and the indexes, to the disk. Returns whether that was done
     /// before `deadline`.
     pub(crate) fn flush(&self, from: i64, deadline: Instant) -> Result<bool, Error> {
-        let files = self.files()?;
+        let (files, aborted) = (self.files()?, self.aborted()?);
         let position = files.offsets.position_at_or_before(self.relative(from)) as usize;
         let flush = || {
             Ok(files.log.flush(position, deadline)?
                 && files.offsets.flush(deadline)?
                 && files.times.flush(deadline)?
-                && files.aborted.flush(deadline)?)
+                && aborted.flush(deadline)?)
         };
         flush().map_err(Error::io("flush", &segment_file(&self.dir, self.base_offset, LOG)))
     }
@@ -96,17 +106,16 @@ impl Segment {
         Ok(())
     }
 
-    /// Writes the transaction index of a sealed segment anew.
-    pub(crate) fn rewrite_aborted(&self, aborted: &[AbortedTransaction]) -> Result<(), Error> {
+    /// Makes the transaction index of a sealed segment that nobody has read yet hold just these.
+    pub(crate) fn set_aborted(&self, aborted: &[AbortedTransaction]) -> Result<(), Error> {
         let path = segment_file(&self.dir, self.base_offset, TRANSACTION_INDEX);
-        if aborted.is_empty() {
-            remove_if_present(&path)?;
-        } else {
-            let entries: Vec<u8> = aborted.iter().flat_map(|aborted| aborted.encode()).collect();
-            write_atomically(&path, &entries)?;
+        let entries: Vec<u8> = aborted.iter().flat_map(|aborted| aborted.encode()).collect();
+        match read_if_present(&path)? {
+            Some(content) if content == entries => Ok(()),
+            None if entries.is_empty() => Ok(()),
+            _ if entries.is_empty() => remove_if_present(&path),
+            _ => write_atomically(&path, &entries),
         }
-        self.mapped.store(None);
-        Ok(())
     }
 
     /// An offset relative to this segment's base, clamped to what an index entry can hold.
@@ -135,10 +144,6 @@ impl SegmentFiles {
 
     pub(crate) fn len(&self) -> usize {
         self.log.len()
-    }
-
-    pub(crate) fn aborted(&self) -> &TransactionIndex {
-        &self.aborted
     }
 
     /// Position and header of the first batch that ends at or after `relative_offset`.
@@ -235,15 +240,14 @@ impl ActiveSegment {
         // A marker takes 78 bytes of log and at most one entry of 34.
         let aborted_index = segment_file(dir, base_offset, TRANSACTION_INDEX);
         let aborted = TransactionIndexWriter::open(aborted_index, log.capacity() / 2, recovered.aborted_entries)?;
-        let files = SegmentFiles {
-            log: log.reader(),
-            offsets: offsets.reader(),
-            times: times.reader(),
-            aborted: aborted.reader(),
-        };
+        let files = SegmentFiles { log: log.reader(), offsets: offsets.reader(), times: times.reader() };
         let first_timestamp = files.header_at(0).map(|header| header.max_timestamp);
-        let shared =
-            Arc::new(Segment { dir: Arc::clone(dir), base_offset, mapped: ArcSwapOption::from_pointee(files) });
+        let shared = Arc::new(Segment {
+            dir: Arc::clone(dir),
+            base_offset,
+            mapped: ArcSwapOption::from_pointee(files),
+            aborted: OnceLock::from(aborted.reader()),
+        });
         Ok(Self {
             shared,
             path,

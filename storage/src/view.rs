@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
-use brooklet_protocol::records::{RecordBatch, TimestampType};
+use brooklet_protocol::records::{RecordBatch, TimestampType, batches};
 use bytes::Bytes;
 
 use crate::error::{Error, ReadError};
@@ -100,17 +100,23 @@ impl LogView {
         Ok(LogSlice::default())
     }
 
-    /// The aborted transactions that overlap `from..upto`, by where they ended: their records, from the first offset to the
-    /// marker, are not for who reads committed records.
-    pub fn aborted_transactions(&self, from: i64, upto: i64) -> Result<Vec<AbortedTransaction>, Error> {
+    /// The aborted transactions that overlap what was read from `from` on, by where they ended: their records, from the
+    /// first offset to the marker, are not for who reads committed records.
+    pub fn aborted_in(&self, from: i64, slice: &LogSlice) -> Result<Vec<AbortedTransaction>, Error> {
         let segments = self.segments.load();
         let first = segments.partition_point(|segment| segment.base_offset() <= from).saturating_sub(1);
+        let segments = &segments[first.min(segments.len())..];
+        let indexes: Vec<_> = segments.iter().map(|segment| segment.aborted()).collect::<Result<_, _>>()?;
         let mut found = Vec::new();
-        for segment in &segments[first.min(segments.len())..] {
-            if segment.files()?.aborted().collect(from, upto, &mut found) {
-                break;
-            }
+        if indexes.iter().all(|index| index.entries().is_empty()) {
+            return Ok(found);
         }
+        let Some(last) = batches(slice.records.clone()).flatten().last() else {
+            return Ok(found);
+        };
+        let upto = last.header().next_offset();
+        // Where one is complete, whatever begins below the end is in it or in one before.
+        indexes.into_iter().find(|index| index.collect(from, upto, &mut found));
         Ok(found)
     }
 

@@ -209,6 +209,11 @@ apis! {
     delete_records: DeleteRecordsRequest,
     init_producer_id: InitProducerIdRequest,
     offset_for_leader_epoch: OffsetForLeaderEpochRequest,
+    add_partitions_to_txn: AddPartitionsToTxnRequest,
+    add_offsets_to_txn: AddOffsetsToTxnRequest,
+    end_txn: EndTxnRequest,
+    write_txn_markers: WriteTxnMarkersRequest,
+    txn_offset_commit: TxnOffsetCommitRequest,
     describe_configs: DescribeConfigsRequest,
     alter_configs: AlterConfigsRequest,
     describe_client_quotas: DescribeClientQuotasRequest,
@@ -219,6 +224,9 @@ apis! {
     incremental_alter_configs: IncrementalAlterConfigsRequest,
     offset_delete: OffsetDeleteRequest,
     describe_cluster: DescribeClusterRequest,
+    describe_producers: DescribeProducersRequest,
+    describe_transactions: DescribeTransactionsRequest,
+    list_transactions: ListTransactionsRequest,
     describe_topic_partitions: DescribeTopicPartitionsRequest,
 }
 

@@ -40,7 +40,7 @@ impl ToErrorCode for ProducerError {
             Self::InvalidEpoch { .. } => ErrorCode::InvalidProducerEpoch,
             Self::OutOfOrderSequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
             Self::CoordinatorFenced { .. } => ErrorCode::TransactionCoordinatorFenced,
-            Self::NotInTransaction { .. } => ErrorCode::InvalidTxnState,
+            Self::Unverified { .. } | Self::NotInTransaction { .. } => ErrorCode::InvalidTxnState,
         }
     }
 }

@@ -31,7 +31,7 @@ impl FetchWaiter {
 
     /// So many of the missing bytes have come.
     pub(crate) fn credit(&self, bytes: i64) {
-        if self.missing.fetch_sub(bytes, Ordering::AcqRel) <= bytes {
+        if bytes > 0 && self.missing.fetch_sub(bytes, Ordering::AcqRel) <= bytes {
             self.notify.notify_one();
         }
     }
@@ -50,17 +50,23 @@ impl FetchWaiters {
         Registration { waiters: self, waiter: Arc::clone(waiter) }
     }
 
-    /// Records of this many bytes were appended. Those that are part of an open transaction are nothing to who reads
-    /// committed records.
-    pub(crate) fn appended(&self, bytes: usize, committed: bool) {
+    /// Records of this many bytes were appended. Those that lie behind the beginning of an open transaction are nothing to
+    /// who reads committed records: of what was appended, `stable` bytes do not.
+    pub(crate) fn appended(&self, bytes: usize, stable: usize) {
         for waiter in self.waiting.lock().iter() {
-            if committed || !waiter.committed_only {
-                waiter.credit(i64::try_from(bytes).unwrap_or(i64::MAX));
-            }
+            let bytes = if waiter.committed_only { stable } else { bytes };
+            waiter.credit(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
     }
 
-    /// Something else happened that a fetch must answer: the partition is gone, or a transaction has ended.
+    /// A transaction has ended, so that who reads committed records gets what it held back.
+    pub(crate) fn stabilised(&self) {
+        for waiter in self.waiting.lock().iter().filter(|waiter| waiter.committed_only) {
+            waiter.notify.notify_one();
+        }
+    }
+
+    /// Something else happened that a fetch must answer: the partition is gone.
     pub(crate) fn wake_all(&self) {
         for waiter in self.waiting.lock().iter() {
             waiter.notify.notify_one();
@@ -99,9 +105,9 @@ mod tests {
         let waiters = FetchWaiters::default();
         let waiter = FetchWaiter::new(100, false);
         let registration = waiters.register(&waiter);
-        waiters.appended(60, true);
+        waiters.appended(60, 60);
         assert!(!is_woken(&waiter).await);
-        waiters.appended(40, true);
+        waiters.appended(40, 40);
         assert!(is_woken(&waiter).await, "what came before it was waited for counts");
         drop(registration);
         assert!(waiters.waiting.lock().is_empty());
@@ -112,9 +118,9 @@ mod tests {
         let waiters = FetchWaiters::default();
         let waiter = FetchWaiter::new(1, true);
         let _registration = waiters.register(&waiter);
-        waiters.appended(60, false);
+        waiters.appended(60, 0);
         assert!(!is_woken(&waiter).await);
-        waiters.wake_all();
+        waiters.stabilised();
         assert!(is_woken(&waiter).await);
     }
 }

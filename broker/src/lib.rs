@@ -44,6 +44,7 @@ mod quotas;
 mod server;
 mod topic_settings;
 mod topics;
+mod txn;
 
 #[cfg(feature = "declare")]
 pub use adapters::admin::BrokerAdmin;

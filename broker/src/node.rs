@@ -23,6 +23,10 @@ use crate::quotas::Quotas;
 use crate::quotas::alteration::{self, QuotaChange, QuotaError};
 use crate::quotas::entity::QuotaEntity;
 use crate::topics::{NewTopic, Topic, TopicError, Topics};
+use crate::txn::markers::MarkerWriter;
+use crate::txn::runtime::TransactionCoordinator;
+use crate::txn::shard::TransactionSettings;
+use crate::txn::state_topic::StateTopic;
 
 /// How long a stop may wait for the disk.
 const FLUSH_AT_STOP: Duration = Duration::from_millis(500);
@@ -67,6 +71,8 @@ pub(crate) struct Node {
     pub(crate) data_dir: Arc<DataDir>,
     pub(crate) topics: Arc<Topics>,
     pub(crate) groups: GroupCoordinator,
+    pub(crate) transactions: TransactionCoordinator,
+    pub(crate) markers: MarkerWriter,
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
     pub(crate) quotas: Quotas,
     pub(crate) loggers: Loggers,
@@ -82,7 +88,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Puts the node together, and starts its coordinator.
+    /// Puts the node together, and starts its coordinators.
     pub(crate) fn start(
         data_dir: DataDir,
         mut config: NodeConfig,
@@ -100,6 +106,16 @@ impl Node {
         let (groups, serving) =
             GroupCoordinator::start(group_settings(&config.broker), offsets_topic, clock, stop.child_token());
         tasks.spawn(serving);
+        let markers = || MarkerWriter { topics: Arc::clone(&topics), groups: groups.clone(), clock };
+        let (transactions, serving) = TransactionCoordinator::start(
+            transaction_settings(&config.broker),
+            state_topic(&config, Arc::clone(&topics)),
+            markers(),
+            clock,
+            stop.child_token(),
+        );
+        tasks.spawn(serving);
+        let markers = markers();
         tasks.spawn(expire_producers(Arc::clone(&topics), clock, config.broker.producer_id_expiration, stop.clone()));
         let quotas = Quotas::new(&config.broker, clock, &topics.client_quotas());
         let slots = config.broker.max_incremental_fetch_session_cache_slots as usize;
@@ -108,6 +124,8 @@ impl Node {
             data_dir,
             topics,
             groups,
+            transactions,
+            markers,
             fetch_sessions: Mutex::new(FetchSessions::new(slots)),
             quotas,
             loggers: Loggers::new(log_levels),
@@ -254,6 +272,26 @@ fn group_settings(config: &BrokerConfig) -> GroupSettings {
         initial_rebalance_delay_ms: config.group_initial_rebalance_delay.as_millis() as u64,
         max_size: config.group_max_size as usize,
         offset_metadata_max_bytes: config.offset_metadata_max_bytes as usize,
+    }
+}
+
+fn transaction_settings(config: &BrokerConfig) -> TransactionSettings {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    TransactionSettings {
+        max_timeout_ms: config.transaction_max_timeout_ms,
+        id_expiration_ms: i64::try_from(config.transactional_id_expiration.as_millis()).unwrap_or(i64::MAX),
+        abort_interval_ms: ms(config.transaction_abort_timed_out_interval),
+        expiration_interval_ms: ms(config.transaction_remove_expired_interval),
+    }
+}
+
+fn state_topic(config: &NodeConfig, topics: Arc<Topics>) -> StateTopic {
+    StateTopic {
+        topics,
+        layers: config.layers.clone(),
+        partitions: config.broker.transaction_state_log_num_partitions,
+        segment_bytes: config.broker.transaction_state_log_segment_bytes,
+        min_insync_replicas: config.broker.transaction_state_log_min_isr,
     }
 }
 

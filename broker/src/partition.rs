@@ -4,8 +4,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
+use brooklet_protocol::records::BatchHeader;
 use brooklet_protocol::records::validate::ValidBatch;
-use brooklet_storage::{AppendError, AppendOrigin, Appended, DataDir, Error, LogId, LogView, PartitionLog};
+use brooklet_storage::{
+    AppendError, AppendOrigin, Appended, DataDir, Error, LogId, LogView, PartitionLog, ProducerStateEntry,
+    VerificationGuard,
+};
 use parking_lot::Mutex;
 
 use crate::fetch_wait::FetchWaiters;
@@ -52,15 +57,36 @@ impl Partition {
     /// Appends a batch and wakes who waits for it. When this returns, the batch survives the death of this process.
     pub(crate) fn append(&self, batch: &ValidBatch, origin: AppendOrigin) -> Result<Appended, AppendError> {
         let settings = self.settings.load();
-        let (appended, committed) = self.with_log(|log| {
+        let (appended, stable) = self.with_log(|log| {
+            let before = log.view().last_stable_offset();
             let appended = log.append(batch, origin, &settings.log)?;
-            let view = log.view();
-            Ok::<_, AppendError>((appended, view.last_stable_offset() == view.next_offset()))
+            Ok::<_, AppendError>((appended, before..log.view().last_stable_offset()))
         })?;
         if !appended.duplicate {
-            self.waiters.appended(batch.header.size(), committed);
+            let size = batch.header.size();
+            let advanced = !stable.is_empty();
+            let held_back = stable.start < appended.base_offset;
+            self.waiters.appended(size, if advanced && !held_back { size } else { 0 });
+            if advanced && held_back {
+                self.waiters.stabilised();
+            }
         }
         Ok(appended)
+    }
+
+    /// See [`PartitionLog::begin_verification`].
+    pub(crate) fn begin_verification(
+        &self,
+        header: &BatchHeader,
+        transaction_version: TransactionVersion,
+        now_ms: i64,
+    ) -> Result<Option<VerificationGuard>, AppendError> {
+        self.with_log(|log| log.begin_verification(header, transaction_version, now_ms))
+    }
+
+    /// What is known of each producer that has written here, by producer id.
+    pub(crate) fn producers(&self) -> Result<Vec<(i64, ProducerStateEntry)>, Error> {
+        self.with_log(|log| Ok(log.producers()))
     }
 
     /// Moves the log's start, and remembers it.

@@ -1,7 +1,7 @@
 //! Reading a partition from its beginning to its end, for those in the same process: coordinators that take in what
 //! they kept, tests that look at what was written, the shim and the registry.
 
-use brooklet_protocol::records::{Record, RecordsError as BatchRecordsError, batches};
+use brooklet_protocol::records::{Record, RecordBatch, RecordsError as BatchRecordsError, batches};
 use brooklet_storage::{Error as StorageError, ReadError};
 
 use crate::partition::Partition;
@@ -9,7 +9,7 @@ use crate::partition::Partition;
 /// How much is read at a time.
 const READ_BYTES: usize = 1 << 20;
 /// What a batch may decompress to.
-const MAX_BATCH_BYTES: usize = 256 << 20;
+pub(crate) const MAX_BATCH_BYTES: usize = 256 << 20;
 
 /// Why a partition could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,25 @@ impl Partition {
     /// Gives `visit` each record in order, up to where the log ends now. Keys and values share the log's mapping: who
     /// keeps them should copy them. Control records are left out.
     pub(crate) fn for_each_record(&self, mut visit: impl FnMut(Record)) -> Result<(), ScanError> {
+        self.for_each_batch(|batch, offset| {
+            if batch.header().attributes.is_control() {
+                return Ok(());
+            }
+            for record in batch.records(MAX_BATCH_BYTES)? {
+                let record = record?;
+                if record.offset >= offset {
+                    visit(record);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives `visit` each batch in order, up to where the log ends now, with the offset from which its records count.
+    pub(crate) fn for_each_batch(
+        &self,
+        mut visit: impl FnMut(&RecordBatch, i64) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         let view = self.view()?;
         let mut offset = view.log_start_offset();
         let end = view.next_offset();
@@ -50,14 +69,7 @@ impl Partition {
                 if next <= offset {
                     return Err(ScanError::Batch(format!("the batch at offset {offset} ends before it")));
                 }
-                if !batch.header().attributes.is_control() {
-                    for record in batch.records(MAX_BATCH_BYTES)? {
-                        let record = record?;
-                        if record.offset >= offset {
-                            visit(record);
-                        }
-                    }
-                }
+                visit(&batch, offset)?;
                 offset = next;
             }
         }

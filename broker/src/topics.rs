@@ -450,7 +450,7 @@ pub(crate) fn is_internal(name: &str) -> bool {
     matches!(name, CONSUMER_OFFSETS | TRANSACTION_STATE | "__share_group_state")
 }
 
-fn check_name(name: &str) -> Result<(), TopicError> {
+pub(crate) fn check_name(name: &str) -> Result<(), TopicError> {
     let invalid = |reason: String| Err(TopicError::InvalidName(reason));
     if name.is_empty() || name == "." || name == ".." {
         return invalid(format!("'{name}' is not allowed"));

@@ -105,7 +105,7 @@ async fn what_a_topic_does_not_allow_is_refused_with_kafkas_codes() {
     let cut = one.slice(..one.len() - 3);
     assert_eq!(produce(&mut client, 9, "t", cut).await.error_code, 2, "cut short");
     let transactional = batch(BatchBuilder::new().producer(1, 0, 0).transactional(), &["v"]);
-    assert_eq!(produce(&mut client, 9, "t", transactional).await.error_code, 48, "no transaction is open");
+    assert_eq!(produce(&mut client, 9, "t", transactional).await.error_code, 53, "no transactional id");
     assert_eq!(produce(&mut client, 9, "__consumer_offsets", one.clone()).await.error_code, 3);
 }
 

@@ -19,6 +19,10 @@ use super::value::{Value, split_list, trim};
 /// topic configs are not here: [`super::TopicConfig::resolve`] reads them from the same layers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerConfig {
+    /// `add.partitions.to.txn.retry.backoff.ms`, at least a millisecond.
+    pub add_partitions_to_txn_retry_backoff: Duration,
+    /// `add.partitions.to.txn.retry.backoff.max.ms`.
+    pub add_partitions_to_txn_retry_backoff_max: Duration,
     /// `auto.create.topics.enable`.
     pub auto_create_topics_enable: bool,
     /// `broker.rack`.
@@ -83,6 +87,22 @@ pub struct BrokerConfig {
     pub socket_request_max_bytes: u32,
     /// `socket.send.buffer.bytes`; `None` is the system's choice.
     pub socket_send_buffer_bytes: Option<u32>,
+    /// `transaction.abort.timed.out.transaction.cleanup.interval.ms`, at least a millisecond.
+    pub transaction_abort_timed_out_interval: Duration,
+    /// `transaction.max.timeout.ms`, at least 1.
+    pub transaction_max_timeout_ms: i32,
+    /// `transaction.partition.verification.enable`.
+    pub transaction_partition_verification_enable: bool,
+    /// `transaction.remove.expired.transaction.cleanup.interval.ms`, at least a millisecond.
+    pub transaction_remove_expired_interval: Duration,
+    /// `transaction.state.log.min.isr`. Whatever it is, there is one replica.
+    pub transaction_state_log_min_isr: i32,
+    /// `transaction.state.log.num.partitions`, at least 1.
+    pub transaction_state_log_num_partitions: i32,
+    /// `transaction.state.log.segment.bytes`, at least 1.
+    pub transaction_state_log_segment_bytes: u32,
+    /// `transactional.id.expiration.ms`, at least a millisecond.
+    pub transactional_id_expiration: Duration,
 }
 
 impl BrokerConfig {
@@ -140,6 +160,8 @@ impl Values<'_> {
         let buffer = |name| Ok::<_, ConfigError>(Some(self.size(name)?).filter(|bytes| *bytes > 0));
         let idle_ms = self.long("connections.max.idle.ms")?;
         Ok(BrokerConfig {
+            add_partitions_to_txn_retry_backoff: self.duration_ms("add.partitions.to.txn.retry.backoff.ms")?,
+            add_partitions_to_txn_retry_backoff_max: self.duration_ms("add.partitions.to.txn.retry.backoff.max.ms")?,
             auto_create_topics_enable: self.boolean("auto.create.topics.enable")?,
             broker_rack: self.maybe_text("broker.rack")?,
             connections_max_idle: u64::try_from(idle_ms).ok().map(Duration::from_millis),
@@ -172,6 +194,16 @@ impl Values<'_> {
             socket_receive_buffer_bytes: buffer("socket.receive.buffer.bytes")?,
             socket_request_max_bytes: self.size("socket.request.max.bytes")?,
             socket_send_buffer_bytes: buffer("socket.send.buffer.bytes")?,
+            transaction_abort_timed_out_interval: self
+                .duration_ms("transaction.abort.timed.out.transaction.cleanup.interval.ms")?,
+            transaction_max_timeout_ms: self.int("transaction.max.timeout.ms")?,
+            transaction_partition_verification_enable: self.boolean("transaction.partition.verification.enable")?,
+            transaction_remove_expired_interval: self
+                .duration_ms("transaction.remove.expired.transaction.cleanup.interval.ms")?,
+            transaction_state_log_min_isr: self.int("transaction.state.log.min.isr")?,
+            transaction_state_log_num_partitions: self.int("transaction.state.log.num.partitions")?,
+            transaction_state_log_segment_bytes: self.size("transaction.state.log.segment.bytes")?,
+            transactional_id_expiration: self.duration_ms("transactional.id.expiration.ms")?,
         })
     }
 

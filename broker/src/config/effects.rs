@@ -30,7 +30,6 @@ pub(super) const PARTITION_LIMIT: Effect = Inert("stored and shown; an answer na
 pub(super) const CONSUMER_PROTOCOL: Effect = Inert("stored and shown; only classic groups are served yet");
 pub(super) const SHARE_GROUPS: Effect = Inert("stored and shown; no share groups yet");
 pub(super) const STREAMS_GROUPS: Effect = Inert("stored and shown; no streams groups yet");
-pub(super) const TRANSACTIONS: Effect = Inert("stored and shown; no transactions yet");
 pub(super) const TLS: Effect = Inert("stored and shown; no TLS listeners yet");
 pub(super) const SASL: Effect = Inert("stored and shown; no SASL listeners yet");
 pub(super) const GSSAPI: Effect = Inert("stored and shown; the mechanism GSSAPI is not offered");

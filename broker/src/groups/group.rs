@@ -81,6 +81,13 @@ impl Group {
         }
     }
 
+    /// Whether offsets may be committed in a transaction: who names a member must be it (KIP-447).
+    pub(crate) fn admit_transactional_commit(&self, member: &MemberIdentity) -> Result<(), ErrorCode> {
+        match self {
+            Self::Classic(group) => group.admit_transactional_commit(member),
+        }
+    }
+
     /// Begins the sessions of the members of a group that was stored.
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_>) {
         match self {

@@ -10,3 +10,4 @@ pub(crate) mod offsets_topic;
 pub(crate) mod requests;
 pub(crate) mod runtime;
 pub(crate) mod shard;
+pub(crate) mod transactional_offsets;

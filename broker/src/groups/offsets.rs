@@ -1,4 +1,5 @@
-//! The offsets that groups have committed. Changed by [`CommittedOffsets::replay`] alone, live and at start alike.
+//! The offsets that groups have committed. Changed by [`CommittedOffsets::replay`] alone, live and at start alike, and
+//! where a transaction ends by [`CommittedOffsets::materialise`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -11,16 +12,21 @@ use super::requests::CommittedOffset;
 #[derive(Debug, Default)]
 pub(crate) struct CommittedOffsets {
     groups: HashMap<String, GroupOffsets>,
+    records: RecordOrder,
 }
 
-type GroupOffsets = BTreeMap<(String, i32), OffsetCommitValue>;
+type GroupOffsets = BTreeMap<(String, i32), (RecordOrder, OffsetCommitValue)>;
+
+/// Where a record stands among all that were taken in.
+pub(crate) type RecordOrder = u64;
 
 impl CommittedOffsets {
     /// Takes in a record; without a value it takes the offset away.
     pub(crate) fn replay(&mut self, key: OffsetCommitKey, value: Option<OffsetCommitValue>) {
+        let order = self.next_order();
         let OffsetCommitKey { group, topic, partition } = key;
         if let Some(value) = value {
-            self.groups.entry(group).or_default().insert((topic, partition), value);
+            self.groups.entry(group).or_default().insert((topic, partition), (order, value));
         } else if let Some(offsets) = self.groups.get_mut(&group) {
             offsets.remove(&(topic, partition));
             if offsets.is_empty() {
@@ -29,19 +35,34 @@ impl CommittedOffsets {
         }
     }
 
+    /// The place of a record that is taken in now.
+    pub(crate) fn next_order(&mut self) -> RecordOrder {
+        self.records += 1;
+        self.records
+    }
+
+    /// Takes in an offset whose transaction was committed, unless another was committed after its record was written.
+    pub(crate) fn materialise(&mut self, key: OffsetCommitKey, order: RecordOrder, value: OffsetCommitValue) {
+        let OffsetCommitKey { group, topic, partition } = key;
+        let offsets = self.groups.entry(group).or_default();
+        if offsets.get(&(topic.clone(), partition)).is_none_or(|(committed, _)| *committed < order) {
+            offsets.insert((topic, partition), (order, value));
+        }
+    }
+
     pub(crate) fn has_any(&self, group: &str) -> bool {
         self.groups.contains_key(group)
     }
 
     pub(crate) fn of(&self, group: &str, topic: &str, partition: i32) -> Option<CommittedOffset> {
-        let value = self.groups.get(group)?.get(&(topic.to_owned(), partition))?;
+        let (_, value) = self.groups.get(group)?.get(&(topic.to_owned(), partition))?;
         Some(committed(value))
     }
 
     /// All of a group's offsets, by topic and partition.
     pub(crate) fn all_of(&self, group: &str) -> Vec<(String, i32, CommittedOffset)> {
         let offsets = self.groups.get(group).into_iter().flatten();
-        offsets.map(|((topic, partition), value)| (topic.clone(), *partition, committed(value))).collect()
+        offsets.map(|((topic, partition), (_, value))| (topic.clone(), *partition, committed(value))).collect()
     }
 
     /// The keys of all of a group's offsets.

@@ -1,7 +1,10 @@
 //! What handlers ask of the group coordinator and what it answers, apart from any version of the protocol.
 
 use brooklet_protocol::ErrorCode;
+use brooklet_storage::VerificationGuard;
 use bytes::Bytes;
+
+use crate::txn::requests::ProducerIdAndEpoch;
 
 /// Names a request that waits for its answer.
 pub(crate) type Token = u64;
@@ -142,6 +145,15 @@ pub(crate) struct CommitRequest {
     /// How long to keep them, where an old client says so (v2 to v4); milliseconds.
     pub(crate) retention_ms: Option<i64>,
     pub(crate) offsets: Vec<OffsetToCommit>,
+}
+
+/// Offsets that a producer commits for a group, in its transaction (KIP-98).
+#[derive(Debug, Clone)]
+pub(crate) struct TransactionalCommit {
+    pub(crate) commit: CommitRequest,
+    pub(crate) producer: ProducerIdAndEpoch,
+    /// From the verification that the transaction has a part in the group's partition, if that was needed.
+    pub(crate) guard: Option<VerificationGuard>,
 }
 
 /// A committed offset.

@@ -4,25 +4,34 @@
 use std::collections::HashMap;
 
 use brooklet_protocol::ErrorCode;
+use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
+use brooklet_storage::VerificationGuard;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::classic::{Effect, GroupSettings};
-use super::offsets_topic::OffsetsTopic;
+use super::offsets_topic::{Kept, OffsetsTopic};
 use super::requests::{
     CommitRequest, CommittedOffset, GroupDescription, GroupListing, JoinRequest, JoinResponse, LeavingMember,
-    MemberIdentity, SyncRequest, SyncResponse, Token,
+    MemberIdentity, SyncRequest, SyncResponse, Token, TransactionalCommit,
 };
 use super::shard::{GroupRecord, GroupShard, Proposal};
+use super::transactional_offsets::Marked;
 use crate::clock::Clock;
+use crate::txn::markers::Marker;
+use crate::txn::requests::ProducerIdAndEpoch;
 
 /// How many requests may wait in the mailbox; whoever sends more waits too.
 const MAILBOX: usize = 1024;
 
 /// One outcome for each thing asked for, or one for all of them.
 pub(crate) type Outcomes = Result<Vec<ErrorCode>, ErrorCode>;
-/// A group's offsets for the partitions asked for, or all it has.
-pub(crate) type FetchedOffsets = Vec<(String, i32, Option<CommittedOffset>)>;
+/// A group's offsets for the partitions asked for, or all it has. One that is not stable is an error, for who asked for
+/// stable ones.
+pub(crate) type FetchedOffsets = Vec<(String, i32, Result<Option<CommittedOffset>, ErrorCode>)>;
+/// The partition of `__consumer_offsets` that a producer's transaction must have a part in, and what its verification began
+/// with if it is not known to.
+pub(crate) type CommitVerification = Result<(i32, Option<VerificationGuard>), ErrorCode>;
 
 enum Command {
     Join(Box<JoinRequest>, oneshot::Sender<JoinResponse>),
@@ -30,8 +39,11 @@ enum Command {
     Heartbeat(MemberIdentity, oneshot::Sender<ErrorCode>),
     Leave(String, Vec<LeavingMember>, oneshot::Sender<Outcomes>),
     Commit(Box<CommitRequest>, oneshot::Sender<Outcomes>),
+    VerifyCommit(String, ProducerIdAndEpoch, TransactionVersion, oneshot::Sender<CommitVerification>),
+    CommitTransactional(Box<TransactionalCommit>, oneshot::Sender<Outcomes>),
+    CompleteTransaction(i32, Marker, oneshot::Sender<Result<(), ErrorCode>>),
     /// `None` asks for all of the group's offsets.
-    FetchOffsets(String, Option<Vec<(String, i32)>>, oneshot::Sender<FetchedOffsets>),
+    FetchOffsets(String, Option<Vec<(String, i32)>>, /* only stable ones */ bool, oneshot::Sender<FetchedOffsets>),
     DeleteOffsets(String, Vec<(String, i32)>, oneshot::Sender<Outcomes>),
     DeleteGroups(Vec<String>, oneshot::Sender<Outcomes>),
     ForgetTopic(String),
@@ -85,12 +97,32 @@ impl GroupCoordinator {
         self.ask(|reply| Command::Commit(Box::new(request), reply)).await?
     }
 
+    /// Begins to verify that a producer may commit offsets for the group in its transaction.
+    pub(crate) async fn verify_commit(
+        &self,
+        group_id: String,
+        producer: ProducerIdAndEpoch,
+        version: TransactionVersion,
+    ) -> CommitVerification {
+        self.ask(|reply| Command::VerifyCommit(group_id, producer, version, reply)).await?
+    }
+
+    pub(crate) async fn commit_transactional(&self, request: TransactionalCommit) -> Outcomes {
+        self.ask(|reply| Command::CommitTransactional(Box::new(request), reply)).await?
+    }
+
+    /// Writes the end of a transaction into a partition of `__consumer_offsets`, and lets its offsets count or not.
+    pub(crate) async fn complete_transaction(&self, partition: i32, marker: Marker) -> Result<(), ErrorCode> {
+        self.ask(|reply| Command::CompleteTransaction(partition, marker, reply)).await?
+    }
+
     pub(crate) async fn fetch_offsets(
         &self,
         group_id: String,
         partitions: Option<Vec<(String, i32)>>,
+        require_stable: bool,
     ) -> Result<FetchedOffsets, ErrorCode> {
-        self.ask(|reply| Command::FetchOffsets(group_id, partitions, reply)).await
+        self.ask(|reply| Command::FetchOffsets(group_id, partitions, require_stable, reply)).await
     }
 
     pub(crate) async fn delete_offsets(&self, group_id: String, partitions: Vec<(String, i32)>) -> Outcomes {
@@ -184,7 +216,11 @@ impl Runtime {
     async fn loaded(mut self) -> Self {
         let load = move || {
             let (shard, topic, now) = (&mut self.shard, &self.topic, self.clock.now());
-            topic.load(|key, value| shard.load(key, value, now));
+            topic.load(|kept| match kept {
+                Kept::Record(key, value) => shard.load(key, value, now),
+                Kept::Transactional(marked, key, value) => shard.replay_transactional(marked, key, value, now),
+                Kept::Marker(marked, committed) => shard.end_transaction(marked, committed),
+            });
             shard.loaded(self.clock.now());
             self
         };
@@ -215,8 +251,15 @@ impl Runtime {
                 let proposal = self.shard.commit(&request, now);
                 deliver(reply, self.carry_out(proposal));
             }
-            Command::FetchOffsets(group_id, partitions, reply) => {
-                deliver(reply, self.fetch_offsets(&group_id, partitions));
+            Command::VerifyCommit(group_id, producer, version, reply) => {
+                deliver(reply, self.topic.begin_verification(&group_id, producer, version, now.wall_ms));
+            }
+            Command::CommitTransactional(request, reply) => deliver(reply, self.commit_transactional(&request)),
+            Command::CompleteTransaction(partition, marker, reply) => {
+                deliver(reply, self.complete_transaction(partition, marker));
+            }
+            Command::FetchOffsets(group_id, partitions, require_stable, reply) => {
+                deliver(reply, self.fetch_offsets(&group_id, partitions, require_stable));
             }
             Command::DeleteOffsets(group_id, partitions, reply) => {
                 let proposal = self.shard.delete_offsets(&group_id, &partitions);
@@ -253,13 +296,54 @@ impl Runtime {
         Ok(())
     }
 
-    fn fetch_offsets(&self, group_id: &str, partitions: Option<Vec<(String, i32)>>) -> FetchedOffsets {
-        let Some(partitions) = partitions else {
-            let all = self.shard.all_offsets(group_id).into_iter();
-            return all.map(|(topic, partition, offset)| (topic, partition, Some(offset))).collect();
+    fn commit_transactional(&mut self, request: &TransactionalCommit) -> Outcomes {
+        let TransactionalCommit { commit, producer, guard } = request;
+        let now = self.clock.now();
+        let Proposal { outcomes, records } = self.shard.commit_transactional(commit, now)?;
+        if records.is_empty() {
+            return Ok(outcomes);
+        }
+        let group_id = &commit.member.group_id;
+        let partition = self.topic.append_transactional(group_id, &records, *producer, *guard, now.wall_ms)?;
+        let marked = Marked { partition, producer_id: producer.producer_id };
+        for record in records {
+            self.shard.replay_transactional(marked, record.key, record.value, now);
+        }
+        Ok(outcomes)
+    }
+
+    fn complete_transaction(&mut self, partition: i32, marker: Marker) -> Result<(), ErrorCode> {
+        self.topic.append_marker(partition, marker, self.clock.wall_ms())?;
+        let marked = Marked { partition, producer_id: marker.producer.producer_id };
+        self.shard.end_transaction(marked, marker.end.commit);
+        Ok(())
+    }
+
+    fn fetch_offsets(
+        &self,
+        group_id: &str,
+        partitions: Option<Vec<(String, i32)>>,
+        require_stable: bool,
+    ) -> FetchedOffsets {
+        let found: Vec<_> = match partitions {
+            None => {
+                let all = self.shard.all_offsets(group_id).into_iter();
+                all.map(|(topic, partition, offset)| (topic, partition, Some(offset))).collect()
+            }
+            Some(partitions) => {
+                let offsets = self.shard.offsets(group_id, &partitions);
+                let found = partitions.into_iter().zip(offsets);
+                found.map(|((topic, partition), offset)| (topic, partition, offset)).collect()
+            }
         };
-        let offsets = self.shard.offsets(group_id, &partitions);
-        partitions.into_iter().zip(offsets).map(|((topic, partition), offset)| (topic, partition, offset)).collect()
+        let told = found.into_iter().map(|(topic, partition, offset)| {
+            let offset = match require_stable {
+                true => self.shard.stable_offset(group_id, &topic, partition, offset),
+                false => Ok(offset),
+            };
+            (topic, partition, offset)
+        });
+        told.collect()
     }
 
     fn take_effects(&mut self) {

@@ -16,6 +16,7 @@ use super::requests::{
     CommitRequest, CommittedOffset, GroupDescription, GroupListing, JoinRequest, JoinResponse, LeavingMember,
     MemberIdentity, SyncRequest, SyncResponse, Token,
 };
+use super::transactional_offsets::TransactionalOffsets;
 use crate::coordinator::timer::{Millis, TimerQueue};
 
 /// A record for `__consumer_offsets`. Without a value it is a tombstone.
@@ -61,8 +62,9 @@ pub(crate) struct Now {
 #[derive(Debug)]
 pub(crate) struct GroupShard {
     settings: GroupSettings,
-    groups: HashMap<Arc<str>, Group>,
-    offsets: CommittedOffsets,
+    pub(super) groups: HashMap<Arc<str>, Group>,
+    pub(super) offsets: CommittedOffsets,
+    pub(super) transactional: TransactionalOffsets,
     timers: TimerQueue<TimerKey>,
     effects: Vec<Effect>,
 }
@@ -73,6 +75,7 @@ impl GroupShard {
             settings,
             groups: HashMap::new(),
             offsets: CommittedOffsets::default(),
+            transactional: TransactionalOffsets::default(),
             timers: TimerQueue::default(),
             effects: Vec::new(),
         }
@@ -173,6 +176,11 @@ impl GroupShard {
             None if request.knows_group_id_not_found => return Err(ErrorCode::GroupIdNotFound),
             None => return Err(ErrorCode::IllegalGeneration),
         }
+        Ok(self.propose_commit(request, now))
+    }
+
+    /// The records of offsets that may be committed, but for those whose metadata is too large.
+    pub(super) fn propose_commit(&self, request: &CommitRequest, now: Now) -> Proposal {
         let expire_timestamp = request.retention_ms.map_or(-1, |retention| now.wall_ms.saturating_add(retention));
         let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
         for offset in &request.offsets {
@@ -181,7 +189,7 @@ impl GroupShard {
                 continue;
             }
             let key = OffsetCommitKey {
-                group: member.group_id.clone(),
+                group: request.member.group_id.clone(),
                 topic: offset.topic.clone(),
                 partition: offset.partition,
             };
@@ -195,7 +203,7 @@ impl GroupShard {
             proposal.outcomes.push(ErrorCode::None);
             proposal.records.push(GroupRecord::offset(&key, Some(&value)));
         }
-        Ok(proposal)
+        proposal
     }
 
     /// The committed offsets of these partitions; `None` where there is none.
@@ -219,7 +227,8 @@ impl GroupShard {
                 continue;
             }
             proposal.outcomes.push(ErrorCode::None);
-            if self.offsets.of(group_id, topic, *partition).is_some() {
+            let is_pending = self.transactional.is_pending(group_id, topic, *partition);
+            if is_pending || self.offsets.of(group_id, topic, *partition).is_some() {
                 let key = OffsetCommitKey { group: group_id.to_owned(), topic: topic.clone(), partition: *partition };
                 proposal.records.push(GroupRecord::offset(&key, None));
             }
@@ -237,7 +246,7 @@ impl GroupShard {
                 Some(group) => match group.check_delete() {
                     Err(error) => error,
                     Ok(()) => {
-                        let keys = self.offsets.keys_of(group_id);
+                        let keys = self.offset_keys(group_id);
                         proposal.records.extend(keys.iter().map(|key| GroupRecord::offset(key, None)));
                         proposal.records.push(GroupRecord::group(group_id, None));
                         ErrorCode::None
@@ -251,7 +260,8 @@ impl GroupShard {
 
     /// The records that take away the offsets in a topic that is no more.
     pub(crate) fn forget_topic(&self, topic: &str) -> Vec<GroupRecord> {
-        self.offsets.keys_of_topic(topic).iter().map(|key| GroupRecord::offset(key, None)).collect()
+        let keys = [self.offsets.keys_of_topic(topic), self.transactional.keys_of_topic(topic)].concat();
+        keys.iter().map(|key| GroupRecord::offset(key, None)).collect()
     }
 
     pub(crate) fn list(&self) -> Vec<GroupListing> {
@@ -285,8 +295,9 @@ impl GroupShard {
             match key {
                 GroupRecordKey::OffsetCommit(key) => {
                     let value = value.map(OffsetCommitValue::decode).transpose()?;
-                    if value.is_some() {
-                        self.group_or_new(&key.group, now);
+                    match value {
+                        Some(_) => self.group_or_new(&key.group, now),
+                        None => self.transactional.forget(&key),
                     }
                     self.offsets.replay(key, value);
                 }
@@ -310,7 +321,7 @@ impl GroupShard {
         }
     }
 
-    fn group_or_new(&mut self, group_id: &str, now: Now) {
+    pub(super) fn group_or_new(&mut self, group_id: &str, now: Now) {
         if !self.groups.contains_key(group_id) {
             let id: Arc<str> = group_id.into();
             self.groups.insert(Arc::clone(&id), Group::empty(id, now.wall_ms));
@@ -338,7 +349,7 @@ impl GroupShard {
             effects: &mut self.effects,
         };
         let outcome = step(group, &mut turn);
-        if group.is_vacant() && !self.offsets.has_any(group_id) {
+        if group.is_vacant() && !self.offsets.has_any(group_id) && !self.transactional.has_any(group_id) {
             self.groups.remove(group_id);
         }
         Some(outcome)

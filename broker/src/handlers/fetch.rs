@@ -2,7 +2,8 @@
 //!
 //! v7 sessions (KIP-227) · v9 leader epochs (KIP-320) · v12 flexible · v13 topic ids (KIP-516). Long poll by minimum
 //! bytes and wait; limits by partition and in all, of which the first batch may exceed both (KIP-74). Whole batches
-//! are returned, from the one that holds the offset on.
+//! are returned, from the one that holds the offset on. Who reads committed records gets those below the last stable
+//! offset, and is told which transactions among them were aborted (KIP-98).
 //!
 //! Differs from Kafka: an answer never ends in the middle of a batch, which clients would throw away.
 
@@ -10,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brooklet_protocol::ErrorCode;
-use brooklet_protocol::fetch_response::{FetchResponse, FetchedPartition, FetchedTopic};
+use brooklet_protocol::fetch_response::{AbortedTransaction, FetchResponse, FetchedPartition, FetchedTopic};
 use brooklet_protocol::messages::{self, FetchRequest};
-use brooklet_storage::LogView;
+use brooklet_storage::{Error as StorageError, LogSlice, LogView};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -196,8 +197,12 @@ fn read(wanted: &WantedPartition, view: &LogView, limits: &Limits, left: usize, 
     let high_watermark = view.next_offset();
     let upto = if limits.committed_only { last_stable_offset } else { high_watermark };
     let max_bytes = usize::try_from(wanted.max_bytes).unwrap_or(0).min(left);
-    let records = match view.read(wanted.fetch_offset, upto, max_bytes, first) {
-        Ok(slice) => slice.records,
+    let read = view.read(wanted.fetch_offset, upto, max_bytes, first).and_then(|slice| {
+        let aborted = limits.committed_only.then(|| aborted(view, wanted.fetch_offset, &slice)).transpose()?;
+        Ok((slice.records, aborted))
+    });
+    let (records, aborted) = match read {
+        Ok(read) => read,
         Err(error) => {
             let code = error.error_code();
             if code == ErrorCode::KafkaStorageError {
@@ -212,9 +217,16 @@ fn read(wanted: &WantedPartition, view: &LogView, limits: &Limits, left: usize, 
         high_watermark,
         last_stable_offset,
         log_start_offset: view.log_start_offset(),
-        aborted: limits.committed_only.then(Vec::new),
+        aborted,
         records,
     }
+}
+
+fn aborted(view: &LogView, from: i64, slice: &LogSlice) -> Result<Vec<AbortedTransaction>, StorageError> {
+    let found = view.aborted_in(from, slice)?.into_iter();
+    Ok(found
+        .map(|found| AbortedTransaction { producer_id: found.producer_id, first_offset: found.first_offset })
+        .collect())
 }
 
 fn refused(index: i32, error: ErrorCode) -> FetchedPartition {

@@ -3,7 +3,7 @@
 //! It is always this node, at once: nothing has to be made first. v4 asks for several keys (KIP-699), v6 for share
 //! groups.
 //!
-//! Differs from Kafka: transactional ids and share groups have no coordinator yet.
+//! Differs from Kafka: share groups have no coordinator yet.
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::find_coordinator_response::Coordinator;
@@ -21,8 +21,7 @@ const NOBODY: BrokerId = BrokerId(-1);
 #[allow(clippy::unused_async, reason = "handlers have one shape")]
 pub(crate) async fn handle(cx: &RequestContext, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
     let missing = match request.key_type {
-        GROUP => None,
-        TRANSACTION => Some("this broker has no transactions"),
+        GROUP | TRANSACTION => None,
         _ => Some("this broker has no coordinator of this type"),
     };
     let (error, message) = match missing {

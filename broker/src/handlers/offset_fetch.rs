@@ -1,7 +1,8 @@
 //! OffsetFetch: v1-10
 //!
-//! v2 null topics ask for all · v5 leader epoch · v7 only stable offsets, of which all are while nobody commits in
-//! transactions · v8 several groups (KIP-709) · v10 topics by id. What was never committed is -1, which is no error.
+//! v2 null topics ask for all · v5 leader epoch · v7 only stable offsets: one that a transaction has yet to decide on is
+//! UNSTABLE_OFFSET_COMMIT (KIP-447) · v8 several groups (KIP-709) · v10 topics by id. What was never committed is -1,
+//! which is no error.
 
 use brooklet_protocol::messages::offset_fetch_request::OffsetFetchRequestTopics;
 use brooklet_protocol::messages::offset_fetch_response::{
@@ -23,7 +24,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> 
             let each = topics.into_iter().map(|topic| (topic.name, topic.partition_indexes));
             each.collect::<Vec<_>>()
         });
-        return match offsets(cx, &request.group_id, asked.as_deref()).await {
+        return match offsets(cx, &request.group_id, asked.as_deref(), request.require_stable).await {
             Ok(found) => OffsetFetchResponse::default().with_topics(found.into_iter().map(topic_before_v8).collect()),
             Err(error) if cx.version < 2 => {
                 let asked = asked.unwrap_or_default().into_iter();
@@ -35,7 +36,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> 
     let mut groups = Vec::with_capacity(request.groups.len());
     for mut group in request.groups {
         let group_id = std::mem::take(&mut group.group_id);
-        let response = match in_group(cx, &group_id, group.topics).await {
+        let response = match in_group(cx, &group_id, group.topics, request.require_stable).await {
             Ok(topics) => OffsetFetchResponseGroup::default().with_topics(topics),
             Err(error) => OffsetFetchResponseGroup::default().with_error_code(error.code()),
         };
@@ -49,6 +50,7 @@ async fn in_group(
     cx: &RequestContext,
     group_id: &str,
     asked: Option<Vec<OffsetFetchRequestTopics>>,
+    require_stable: bool,
 ) -> Result<Vec<OffsetFetchResponseTopics>, ErrorCode> {
     let by_id = cx.version >= 10;
     let mut unknown = Vec::new();
@@ -65,7 +67,7 @@ async fn in_group(
         }
         known
     });
-    let found = offsets(cx, group_id, asked.as_deref()).await?;
+    let found = offsets(cx, group_id, asked.as_deref(), require_stable).await?;
     let topics = found.into_iter().filter_map(|(name, partitions)| {
         if !by_id {
             return Some(topic((name, partitions)));
@@ -78,12 +80,14 @@ async fn in_group(
 }
 
 /// A topic with what is committed for its partitions.
-type TopicOffsets = (TopicName, Vec<(i32, Option<CommittedOffset>)>);
+type TopicOffsets = (TopicName, Vec<(i32, Fetched)>);
+type Fetched = Result<Option<CommittedOffset>, ErrorCode>;
 
 async fn offsets(
     cx: &RequestContext,
     group_id: &str,
     asked: Option<&[(TopicName, Vec<i32>)]>,
+    require_stable: bool,
 ) -> Result<Vec<TopicOffsets>, ErrorCode> {
     let partitions = asked.map(|topics| {
         let each = topics
@@ -91,7 +95,7 @@ async fn offsets(
             .flat_map(|(name, partitions)| partitions.iter().map(|partition| (name.to_string(), *partition)));
         each.collect()
     });
-    let found = cx.node.groups.fetch_offsets(group_id.to_owned(), partitions).await?;
+    let found = cx.node.groups.fetch_offsets(group_id.to_owned(), partitions, require_stable).await?;
     let mut topics: Vec<TopicOffsets> = Vec::new();
     for (topic, partition, offset) in found {
         match topics.last_mut().filter(|(name, _)| **name == *topic) {
@@ -125,9 +129,10 @@ fn of_unknown_id(topic: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
 
 fn topic_before_v8((name, partitions): TopicOffsets) -> OffsetFetchResponseTopic {
     let partitions = partitions.into_iter().map(|(index, offset)| {
-        let (offset, leader_epoch, metadata) = fields(offset);
+        let (error, offset, leader_epoch, metadata) = fields(offset);
         OffsetFetchResponsePartition::default()
             .with_partition_index(index)
+            .with_error_code(error.code())
             .with_committed_offset(offset)
             .with_committed_leader_epoch(leader_epoch)
             .with_metadata(Some(metadata))
@@ -137,9 +142,10 @@ fn topic_before_v8((name, partitions): TopicOffsets) -> OffsetFetchResponseTopic
 
 fn topic((name, partitions): TopicOffsets) -> OffsetFetchResponseTopics {
     let partitions = partitions.into_iter().map(|(index, offset)| {
-        let (offset, leader_epoch, metadata) = fields(offset);
+        let (error, offset, leader_epoch, metadata) = fields(offset);
         OffsetFetchResponsePartitions::default()
             .with_partition_index(index)
+            .with_error_code(error.code())
             .with_committed_offset(offset)
             .with_committed_leader_epoch(leader_epoch)
             .with_metadata(Some(metadata))
@@ -147,6 +153,10 @@ fn topic((name, partitions): TopicOffsets) -> OffsetFetchResponseTopics {
     OffsetFetchResponseTopics::default().with_name(name).with_partitions(partitions.collect())
 }
 
-fn fields(offset: Option<CommittedOffset>) -> (i64, i32, StrBytes) {
-    offset.map_or((-1, -1, text("")), |found| (found.offset, found.leader_epoch, text(found.metadata)))
+fn fields(offset: Fetched) -> (ErrorCode, i64, i32, StrBytes) {
+    match offset {
+        Ok(Some(found)) => (ErrorCode::None, found.offset, found.leader_epoch, text(found.metadata)),
+        Ok(None) => (ErrorCode::None, -1, -1, text("")),
+        Err(error) => (error, -1, -1, text("")),
+    }
 }

@@ -1,54 +1,61 @@
 //! Produce: v3-13, advertised from 0
 //!
-//! v3 headers and transactional id · v7 zstd · v8 which records were at fault (KIP-467) · v9 flexible ·
-//! v13 topic ids (KIP-516). On one node acks 1 and all are the same thing.
+//! v3 headers and transactional id · v7 zstd · v8 which records were at fault (KIP-467) · v9 flexible · v11
+//! TRANSACTION_ABORTABLE · v12 adds the partition to the producer's transaction by itself (KIP-890) · v13 topic ids
+//! (KIP-516). On one node acks 1 and all are the same thing.
+//!
+//! What is written in a transaction must be part of it: for clients of before v12 the coordinator is asked whether the
+//! partition was added (`transaction.partition.verification.enable`). All such batches of a request are one producer's.
 //!
 //! ApiVersions must say that v0 to v2 are there, since librdkafka otherwise takes the broker for one that knows no
 //! compression (KAFKA-18659); a request of those versions ends the connection, as with Kafka.
+
+mod transactional;
+
+use std::sync::Arc;
 
 use brooklet_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use brooklet_protocol::messages::produce_response::{
     BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
 };
 use brooklet_protocol::messages::{ProduceRequest, ProduceResponse};
-use brooklet_protocol::records::validate::{self, InvalidBatch, RecordError};
+use brooklet_protocol::records::validate::{self, InvalidBatch, RecordError, ValidBatch};
 use brooklet_protocol::records::{CompressionType, TimestampType};
 use brooklet_protocol::{ErrorCode, StrBytes};
 use brooklet_storage::AppendOrigin;
 
 use super::{refusal, text};
 use crate::apis::{Answer, Api, RequestContext};
+use crate::partition::Partition;
 use crate::topics::Topic;
 
 pub(crate) const API: Api = Api::new::<ProduceRequest>("Produce", 3..=13).advertise_from(0);
 
 const NO_OFFSET: i64 = -1;
 
-#[allow(clippy::unused_async, reason = "handlers have one shape")]
 pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answer<ProduceResponse> {
-    let acks_known = matches!(request.acks, -1..=1);
+    let refused = match request.acks {
+        -1..=1 => transactional::refusal_of_all(&request),
+        _ => Some(ErrorCode::InvalidRequiredAcks),
+    };
+    let mut topics = Vec::with_capacity(request.topic_data.len());
+    for data in request.topic_data {
+        topics.push(TopicAppends::of(cx, data, refused));
+    }
+    if let Some(transactional_id) = request.transactional_id {
+        transactional::admit(cx, &transactional_id, &mut topics).await;
+    }
     let mut failed = false;
-    let responses = request.topic_data.into_iter().map(|data| {
-        let TopicProduceData { name, topic_id, partition_data, .. } = data;
-        let by_id = cx.version >= 13;
-        let topic = match by_id {
-            true => cx.node.topics.by_id(topic_id).ok_or(ErrorCode::UnknownTopicId),
-            false => cx.node.topics.by_name(&name).ok_or(ErrorCode::UnknownTopicOrPartition),
-        };
-        let partitions = partition_data.into_iter().map(|data| {
-            let index = data.index;
-            let outcome = match &topic {
-                _ if !acks_known => Err(Refusal::code(ErrorCode::InvalidRequiredAcks)),
-                Ok(topic) => append(cx, topic, data),
-                Err(code) => Err(Refusal::code(*code)),
-            };
+    let responses = topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.into_iter().map(|(index, append)| {
+            let outcome = append.and_then(Append::carry_out);
             failed |= outcome.is_err();
             respond(cx.version, index, outcome)
         });
         TopicProduceResponse::default()
-            .with_name(name)
-            .with_topic_id(topic_id)
             .with_partition_responses(partitions.collect())
+            .with_name(topic.response.name)
+            .with_topic_id(topic.response.topic_id)
     });
     let response = ProduceResponse::default().with_responses(responses.collect());
     cx.throttle(cx.node.quotas.produced(cx.client(), cx.size));
@@ -56,6 +63,74 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
         (0, false) => Answer::Nothing,
         (0, true) => Answer::Close("a batch sent with acks=0 was refused, and the client waits for no answer"),
         _ => Answer::Message(response),
+    }
+}
+
+/// What is to be appended to a topic's partitions.
+struct TopicAppends {
+    response: TopicProduceResponse,
+    topic: Option<Arc<Topic>>,
+    /// By partition; what cannot be appended is refused already.
+    partitions: Vec<(i32, Result<Append, Refusal>)>,
+}
+
+impl TopicAppends {
+    fn of(cx: &RequestContext, data: TopicProduceData, refused: Option<ErrorCode>) -> Self {
+        let TopicProduceData { name, topic_id, partition_data, .. } = data;
+        let found = match cx.version >= 13 {
+            true => cx.node.topics.by_id(topic_id).ok_or(ErrorCode::UnknownTopicId),
+            false => cx.node.topics.by_name(&name).ok_or(ErrorCode::UnknownTopicOrPartition),
+        };
+        let partitions = partition_data.into_iter().map(|data| {
+            let index = data.index;
+            let append = match (refused, &found) {
+                (Some(code), _) => Err(Refusal::code(code)),
+                (None, Ok(topic)) => Append::of(cx, topic, data),
+                (None, Err(code)) => Err(Refusal::code(*code)),
+            };
+            (index, append)
+        });
+        let partitions = partitions.collect();
+        let response = TopicProduceResponse::default().with_name(name).with_topic_id(topic_id);
+        Self { response, topic: found.ok(), partitions }
+    }
+}
+
+/// A batch that may be appended, as far as the batch itself goes.
+struct Append {
+    partition: Arc<Partition>,
+    batch: ValidBatch,
+    timestamp_type: TimestampType,
+    origin: AppendOrigin,
+}
+
+impl Append {
+    fn of(cx: &RequestContext, topic: &Topic, data: PartitionProduceData) -> Result<Self, Refusal> {
+        let unknown = ErrorCode::UnknownTopicOrPartition;
+        let partition = topic.partition(data.index).ok_or_else(|| Refusal::code(unknown))?;
+        if topic.is_internal() {
+            let message = format!("{} is written by the broker alone", topic.name());
+            return Err(Refusal::because(ErrorCode::InvalidTopicException, message));
+        }
+        let settings = topic.settings();
+        let now_ms = cx.node.clock.wall_ms();
+        let records = data.records.unwrap_or_default();
+        let batch = validate::validate(&records, &settings.rules, now_ms).map_err(Refusal::batch)?;
+        if batch.header.attributes.compression() == Ok(CompressionType::Zstd) && cx.version < 7 {
+            return Err(Refusal::because(ErrorCode::UnsupportedCompressionType, "zstd needs Produce v7"));
+        }
+        Ok(Self { partition, batch, timestamp_type: settings.rules.timestamp_type, origin: AppendOrigin::Client })
+    }
+
+    fn carry_out(self) -> Result<Stored, Refusal> {
+        let Self { partition, batch, timestamp_type, origin } = self;
+        let appended = partition.append(&batch, origin).map_err(|error| Refusal::from(refusal(&error)))?;
+        let log_append_time_ms = match timestamp_type {
+            TimestampType::CreateTime => -1,
+            TimestampType::LogAppendTime => batch.header.max_timestamp,
+        };
+        let log_start_offset = partition.view().map_or(NO_OFFSET, |view| view.log_start_offset());
+        Ok(Stored { base_offset: appended.base_offset, log_append_time_ms, log_start_offset })
     }
 }
 
@@ -77,6 +152,10 @@ impl Refusal {
         Self { code, message: None, records: Vec::new() }
     }
 
+    fn because(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { message: Some(text(message)), ..Self::code(code) }
+    }
+
     fn batch(error: InvalidBatch) -> Self {
         let (code, message) = refusal(&error);
         let records = match error {
@@ -91,34 +170,6 @@ impl From<(ErrorCode, Option<StrBytes>)> for Refusal {
     fn from((code, message): (ErrorCode, Option<StrBytes>)) -> Self {
         Self { code, message, records: Vec::new() }
     }
-}
-
-fn append(cx: &RequestContext, topic: &Topic, data: PartitionProduceData) -> Result<Stored, Refusal> {
-    let unknown = ErrorCode::UnknownTopicOrPartition;
-    let partition = topic.partition(data.index).ok_or_else(|| Refusal::code(unknown))?;
-    if topic.is_internal() {
-        let message = Some(text(format!("{} is written by the broker alone", topic.name())));
-        return Err((ErrorCode::InvalidTopicException, message).into());
-    }
-    let settings = topic.settings();
-    let now_ms = cx.node.clock.wall_ms();
-    let records = data.records.unwrap_or_default();
-    let batch = validate::validate(&records, &settings.rules, now_ms).map_err(Refusal::batch)?;
-    if batch.header.attributes.compression() == Ok(CompressionType::Zstd) && cx.version < 7 {
-        let message = Some(text("zstd needs Produce v7"));
-        return Err((ErrorCode::UnsupportedCompressionType, message).into());
-    }
-    if batch.header.attributes.is_transactional() {
-        let message = Some(text("no transaction of this producer is open"));
-        return Err((ErrorCode::InvalidTxnState, message).into());
-    }
-    let appended = partition.append(&batch, AppendOrigin::Client).map_err(|error| Refusal::from(refusal(&error)))?;
-    let log_append_time_ms = match settings.rules.timestamp_type {
-        TimestampType::CreateTime => -1,
-        TimestampType::LogAppendTime => batch.header.max_timestamp,
-    };
-    let log_start_offset = partition.view().map_or(NO_OFFSET, |view| view.log_start_offset());
-    Ok(Stored { base_offset: appended.base_offset, log_append_time_ms, log_start_offset })
 }
 
 fn respond(version: i16, index: i32, outcome: Result<Stored, Refusal>) -> PartitionProduceResponse {

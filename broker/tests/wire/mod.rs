@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses what it needs")]
 #![allow(clippy::unwrap_used)]
 
+pub(crate) mod transactional;
+
 use brooklet_protocol::{Decodable, HeaderVersion, Request, StrBytes};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -240,6 +240,20 @@ impl ClassicGroup {
         Ok(())
     }
 
+    /// Whether offsets may be committed in a transaction. Producers of old name no member; who does must be it. The state
+    /// of the group does not matter.
+    pub(crate) fn admit_transactional_commit(&self, member: &MemberIdentity) -> Result<(), ErrorCode> {
+        let anonymous = member.generation < 0 && member.member_id.is_empty() && member.group_instance_id.is_none();
+        if anonymous || (self.state == GroupState::Empty && member.generation < 0) {
+            return Ok(());
+        }
+        self.validate_member(&member.member_id, member.group_instance_id.as_deref())?;
+        if member.generation != self.generation {
+            return Err(ErrorCode::IllegalGeneration);
+        }
+        Ok(())
+    }
+
     /// How the group is to be stored, with what each member is assigned.
     fn metadata_value(&self) -> GroupMetadataValue {
         let members = self.members.values().map(|member| MemberMetadata {

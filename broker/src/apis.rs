@@ -212,7 +212,7 @@ apis! {
     add_partitions_to_txn: AddPartitionsToTxnRequest,
     add_offsets_to_txn: AddOffsetsToTxnRequest,
     end_txn: EndTxnRequest,
-    write_txn_markers: WriteTxnMarkersRequest,
+    write_txn_markers: WriteTxnMarkersRequest exempt,
     txn_offset_commit: TxnOffsetCommitRequest,
     describe_configs: DescribeConfigsRequest,
     alter_configs: AlterConfigsRequest,

@@ -241,9 +241,9 @@ async fn a_restart_keeps_open_transactions_pending_offsets_and_who_is_fenced() {
         aborted.end(false).await;
         let again = Producer::begin(broker.bootstrap_servers(), "zombie", Generation::Second).await;
         if in_order {
-            broker.shutdown().await
+            broker.shutdown().await;
         } else {
-            drop(broker)
+            drop(broker);
         }
 
         let broker = start().await.unwrap();

@@ -1,9 +1,9 @@
 //! One file for each API that the broker answers. Each begins with a card: the versions, what is done, and where it
 //! differs from Apache Kafka. `crate::apis` has the list.
 
-pub(crate) mod alter_client_quotas;
 pub(crate) mod add_offsets_to_txn;
 pub(crate) mod add_partitions_to_txn;
+pub(crate) mod alter_client_quotas;
 pub(crate) mod alter_configs;
 pub(crate) mod api_versions;
 pub(crate) mod create_partitions;

@@ -205,7 +205,7 @@ impl Runtime {
             match self.keep(record) {
                 Ok(()) if ends => tracing::info!(transactional_id = &*id, "transaction aborted: it took too long"),
                 Ok(()) => {
-                    tracing::info!(transactional_id = &*id, "transactional id forgotten: nobody used it for long")
+                    tracing::info!(transactional_id = &*id, "transactional id forgotten: nobody used it for long");
                 }
                 Err(error) => tracing::warn!(transactional_id = &*id, %error, "not kept; it is tried again later"),
             }

@@ -230,6 +230,7 @@ async fn transactions_and_producers_are_described_and_a_hanging_one_is_ended() {
     assert!(described[0].partitions[1].active_producers.is_empty());
 
     for version in versions::<WriteTxnMarkersRequest>(&mut client).await {
+        // With the records' own epoch a marker of the second version would be late.
         let topics = ["t", "gone"]
             .map(|name| WritableTxnMarkerTopic::default().with_name(topic_name(name)).with_partition_indexes(vec![0]));
         let marker = WritableTxnMarker::default()

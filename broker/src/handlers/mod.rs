@@ -42,6 +42,7 @@ pub(crate) mod write_txn_markers;
 
 mod config_resources;
 mod operations;
+mod transactional_produce;
 
 use brooklet_protocol::messages::TopicName;
 use brooklet_protocol::{ErrorCode, StrBytes};

@@ -10,8 +10,6 @@
 //! ApiVersions must say that v0 to v2 are there, since librdkafka otherwise takes the broker for one that knows no
 //! compression (KAFKA-18659); a request of those versions ends the connection, as with Kafka.
 
-mod transactional;
-
 use std::sync::Arc;
 
 use brooklet_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -24,7 +22,7 @@ use brooklet_protocol::records::{CompressionType, TimestampType};
 use brooklet_protocol::{ErrorCode, StrBytes};
 use brooklet_storage::AppendOrigin;
 
-use super::{refusal, text};
+use super::{refusal, text, transactional_produce};
 use crate::apis::{Answer, Api, RequestContext};
 use crate::partition::Partition;
 use crate::topics::Topic;
@@ -35,7 +33,7 @@ const NO_OFFSET: i64 = -1;
 
 pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answer<ProduceResponse> {
     let refused = match request.acks {
-        -1..=1 => transactional::refusal_of_all(&request),
+        -1..=1 => transactional_produce::refusal_of_all(&request),
         _ => Some(ErrorCode::InvalidRequiredAcks),
     };
     let mut topics = Vec::with_capacity(request.topic_data.len());
@@ -43,7 +41,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
         topics.push(TopicAppends::of(cx, data, refused));
     }
     if let Some(transactional_id) = request.transactional_id {
-        transactional::admit(cx, &transactional_id, &mut topics).await;
+        transactional_produce::admit(cx, &transactional_id, &mut topics).await;
     }
     let mut failed = false;
     let responses = topics.into_iter().map(|topic| {
@@ -67,11 +65,11 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
 }
 
 /// What is to be appended to a topic's partitions.
-struct TopicAppends {
+pub(super) struct TopicAppends {
     response: TopicProduceResponse,
-    topic: Option<Arc<Topic>>,
+    pub(super) topic: Option<Arc<Topic>>,
     /// By partition; what cannot be appended is refused already.
-    partitions: Vec<(i32, Result<Append, Refusal>)>,
+    pub(super) partitions: Vec<(i32, Result<Append, Refusal>)>,
 }
 
 impl TopicAppends {
@@ -97,11 +95,11 @@ impl TopicAppends {
 }
 
 /// A batch that may be appended, as far as the batch itself goes.
-struct Append {
-    partition: Arc<Partition>,
-    batch: ValidBatch,
+pub(super) struct Append {
+    pub(super) partition: Arc<Partition>,
+    pub(super) batch: ValidBatch,
     timestamp_type: TimestampType,
-    origin: AppendOrigin,
+    pub(super) origin: AppendOrigin,
 }
 
 impl Append {
@@ -141,7 +139,7 @@ struct Stored {
     log_start_offset: i64,
 }
 
-struct Refusal {
+pub(super) struct Refusal {
     code: ErrorCode,
     message: Option<StrBytes>,
     records: Vec<RecordError>,
@@ -152,7 +150,7 @@ impl Refusal {
         Self { code, message: None, records: Vec::new() }
     }
 
-    fn because(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(super) fn because(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { message: Some(text(message)), ..Self::code(code) }
     }
 

@@ -1,7 +1,7 @@
-//! WriteTxnMarkers: v1
+//! WriteTxnMarkers: v1-2
 //!
 //! How brokers end transactions in each other's partitions. Here only an administrator sends it, to end one that hangs
-//! (KIP-664).
+//! (KIP-664). v2 says of which transaction version it is (KIP-1228).
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
@@ -16,7 +16,7 @@ use crate::apis::{Api, RequestContext};
 use crate::txn::markers::Marker;
 use crate::txn::requests::{ProducerIdAndEpoch, TopicPartition};
 
-pub(crate) const API: Api = Api::new::<WriteTxnMarkersRequest>("WriteTxnMarkers", 1..=1);
+pub(crate) const API: Api = Api::new::<WriteTxnMarkersRequest>("WriteTxnMarkers", 1..=2);
 
 pub(crate) async fn handle(cx: &RequestContext, request: WriteTxnMarkersRequest) -> WriteTxnMarkersResponse {
     let mut results = Vec::with_capacity(request.markers.len());
@@ -27,7 +27,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: WriteTxnMarkersRequest)
                 commit: wanted.transaction_result,
                 coordinator_epoch: wanted.coordinator_epoch,
             },
-            version: TransactionVersion::V0,
+            version: TransactionVersion::from_level(wanted.transaction_version.into()),
         };
         let mut topics = Vec::with_capacity(wanted.topics.len());
         for topic in wanted.topics {

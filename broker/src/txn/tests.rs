@@ -111,8 +111,8 @@ struct Producer {
     version: TransactionVersion,
     has: Option<ProducerIdAndEpoch>,
     tag: Tag,
-    /// It has written, as far as it knows.
-    has_written: bool,
+    /// Partitions that it has written to, or added, in this transaction.
+    added: HashSet<i32>,
     /// The end that it is waiting for.
     ending: Option<bool>,
 }
@@ -140,7 +140,7 @@ impl World {
             version: if second { TransactionVersion::V2 } else { TransactionVersion::V0 },
             has: None,
             tag: index as Tag,
-            has_written: false,
+            added: HashSet::new(),
             ending: None,
         };
         Self {
@@ -237,7 +237,7 @@ impl World {
                 self.keep(record)?;
                 let tag = self.new_tag();
                 let ending = None;
-                self.producers[index] = Producer { has: Some(granted), tag, has_written: false, ending, ..producer };
+                self.producers[index] = Producer { has: Some(granted), tag, added: HashSet::new(), ending, ..producer };
             }
             Ok(Initialisation::Fences(record)) => {
                 self.keep(record)?;
@@ -256,7 +256,8 @@ impl World {
     }
 
     fn write(&mut self, index: usize, partition: i32) -> Result<(), Died> {
-        let Producer { id, version, has: Some(producer), tag, ending: None, .. } = self.producers[index].clone() else {
+        let Producer { id, version, has: Some(producer), tag, ending: None, added } = self.producers[index].clone()
+        else {
             return Ok(());
         };
         let request = PartitionsOfTransaction {
@@ -266,22 +267,31 @@ impl World {
             version,
         };
         let log = &self.logs[partition as usize];
-        let admitted = if log.is_ongoing(producer) { Ok(()) } else { log.check_epoch(producer) };
-        let admitted = match admitted {
-            Ok(()) if !log.is_ongoing(producer) => self.add(&request)?,
+        let admitted = match log.check_epoch(producer) {
+            // Who does not rely on the broker adds each partition itself, once in a transaction.
+            Ok(()) if !version.bumps_epoch() && !added.contains(&partition) => self.add(&request)?,
+            Ok(()) if log.is_ongoing(producer) => Ok(()),
+            Ok(()) if version.bumps_epoch() => self.add(&request)?,
+            Ok(()) => self.shard.verify_partitions(&request).and_then(|outcomes| match outcomes[0] {
+                ErrorCode::None => Ok(()),
+                error => Err(error),
+            }),
             other => other,
         };
         match admitted {
             Ok(()) => {
+                self.producers[index].added.insert(partition);
                 self.logs[partition as usize].write(producer, tag);
                 *self.written.entry(tag).or_default() += 1;
                 self.burn()?;
-                self.producers[index].has_written = true;
             }
             Err(ErrorCode::ConcurrentTransactions) => {}
-            Err(ErrorCode::InvalidProducerEpoch | ErrorCode::ProducerFenced | ErrorCode::InvalidProducerIdMapping) => {
-                self.producers[index].has = None;
-            }
+            Err(
+                ErrorCode::InvalidProducerEpoch
+                | ErrorCode::ProducerFenced
+                | ErrorCode::InvalidProducerIdMapping
+                | ErrorCode::TransactionAbortable,
+            ) => self.producers[index].has = None,
             Err(other) => panic!("{other}"),
         }
         Ok(())
@@ -301,7 +311,7 @@ impl World {
 
     fn end(&mut self, index: usize, commit: bool) -> Result<(), Died> {
         let producer = self.producers[index].clone();
-        let Some(has) = producer.has.filter(|_| producer.has_written || producer.ending.is_some()) else {
+        let Some(has) = producer.has.filter(|_| !producer.added.is_empty() || producer.ending.is_some()) else {
             return Ok(());
         };
         // Who got no answer asks again for the same.
@@ -328,7 +338,7 @@ impl World {
             Err(ErrorCode::ConcurrentTransactions) => return Ok(()),
             Err(ErrorCode::ProducerFenced | ErrorCode::InvalidProducerIdMapping | ErrorCode::InvalidTxnState) => {
                 let tag = self.new_tag();
-                let fenced = Producer { has: None, tag, has_written: false, ending: None, ..producer };
+                let fenced = Producer { has: None, tag, added: HashSet::new(), ending: None, ..producer };
                 self.producers[index] = fenced;
                 return Ok(());
             }
@@ -337,7 +347,7 @@ impl World {
         assert_eq!(self.told.insert(producer.tag, commit), None, "a transaction ends once");
         let tag = self.new_tag();
         let has = if producer.version.bumps_epoch() { now_has } else { has };
-        self.producers[index] = Producer { has: Some(has), tag, has_written: false, ending: None, ..producer };
+        self.producers[index] = Producer { has: Some(has), tag, added: HashSet::new(), ending: None, ..producer };
         Ok(())
     }
 

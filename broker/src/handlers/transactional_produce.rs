@@ -1,4 +1,4 @@
-//! What a request writes in a transaction: it is appended once the transaction coordinator knows that the partitions are
+//! What a Produce request writes in a transaction: it is appended once the transaction coordinator knows that the partitions are
 //! part of it.
 
 use std::time::Instant;
@@ -8,9 +8,9 @@ use brooklet_protocol::messages::ProduceRequest;
 use brooklet_protocol::records::BatchHeader;
 use brooklet_storage::AppendOrigin;
 
-use super::{Append, Refusal, TopicAppends};
+use super::produce::{Append, Refusal, TopicAppends};
+use super::refusal;
 use crate::apis::RequestContext;
-use crate::handlers::refusal;
 use crate::txn::requests::{ProducerIdAndEpoch, TopicPartition};
 use crate::txn::verification::TransactionSupport;
 

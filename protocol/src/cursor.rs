@@ -2,6 +2,7 @@
 //! not messages of `kafka-protocol` (coordinator records, subscriptions, record bodies).
 
 use bytes::{BufMut, Bytes};
+use uuid::Uuid;
 
 /// The bytes ended before the value did, or a length in them makes no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -70,9 +71,58 @@ impl Cursor {
 
     /// A string whose length, plus one, is a varint.
     pub(crate) fn compact_string(&mut self, what: &'static str) -> Result<String, Malformed> {
-        let len = self.unsigned_varint(what)?.checked_sub(1).ok_or(Malformed(what))?;
+        self.compact_nullable_string(what)?.ok_or(Malformed(what))
+    }
+
+    /// [`Self::compact_string`]; `None` for length 0.
+    pub(crate) fn compact_nullable_string(&mut self, what: &'static str) -> Result<Option<String>, Malformed> {
+        let Some(len) = self.unsigned_varint(what)?.checked_sub(1) else {
+            return Ok(None);
+        };
         let bytes = self.take(len as usize, what)?;
-        String::from_utf8(bytes.to_vec()).map_err(|_| Malformed(what))
+        String::from_utf8(bytes.to_vec()).map(Some).map_err(|_| Malformed(what))
+    }
+
+    /// Bytes whose length, plus one, is a varint; shared with the input.
+    pub(crate) fn compact_bytes(&mut self, what: &'static str) -> Result<Bytes, Malformed> {
+        let len = self.unsigned_varint(what)?.checked_sub(1).ok_or(Malformed(what))?;
+        self.take(len as usize, what)
+    }
+
+    /// Elements behind a count that, plus one, is a varint. Each takes at least `min_element` bytes.
+    pub(crate) fn compact_array<T>(
+        &mut self,
+        min_element: usize,
+        what: &'static str,
+        mut element: impl FnMut(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, Malformed> {
+        let count = self.unsigned_varint(what)?.checked_sub(1).ok_or(Malformed(what))? as usize;
+        if count > self.remaining() / min_element {
+            return Err(Malformed(what));
+        }
+        (0..count).map(|_| element(self)).collect()
+    }
+
+    /// Reads the tagged fields at the end of a struct (KIP-482): each as its tag and its bytes.
+    pub(crate) fn tagged_fields(
+        &mut self,
+        mut field: impl FnMut(u32, Cursor) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        for _ in 0..self.unsigned_varint("tagged fields")? {
+            let tag = self.unsigned_varint("tag")?;
+            let size = self.unsigned_varint("tagged field")?;
+            field(tag, Cursor::new(self.take(size as usize, "tagged field")?))?;
+        }
+        Ok(())
+    }
+
+    /// Passes over the tagged fields at the end of a struct that has none of its own.
+    pub(crate) fn no_tagged_fields(&mut self) -> Result<(), Malformed> {
+        self.tagged_fields(|_, _| Ok(()))
+    }
+
+    pub(crate) fn uuid(&mut self, what: &'static str) -> Result<Uuid, Malformed> {
+        self.array(what).map(Uuid::from_bytes)
     }
 
     /// Bytes with a 32-bit length, shared with the input. Length -1 reads as empty.
@@ -181,6 +231,37 @@ pub(crate) fn put_nullable_string(out: &mut impl BufMut, value: Option<&str>) {
         Some(value) => put_string(out, value),
         None => out.put_i16(-1),
     }
+}
+
+/// A string whose length, plus one, is a varint.
+pub(crate) fn put_compact_string(out: &mut impl BufMut, value: &str) {
+    put_compact_bytes(out, value.as_bytes());
+}
+
+/// [`put_compact_string`], with length 0 for `None`.
+pub(crate) fn put_compact_nullable_string(out: &mut impl BufMut, value: Option<&str>) {
+    match value {
+        Some(value) => put_compact_string(out, value),
+        None => out.put_u8(0),
+    }
+}
+
+/// Bytes whose length, plus one, is a varint.
+pub(crate) fn put_compact_bytes(out: &mut impl BufMut, value: &[u8]) {
+    put_compact_count(out, value.len());
+    out.put_slice(value);
+}
+
+/// The count of an array's elements, plus one, as a varint.
+pub(crate) fn put_compact_count(out: &mut impl BufMut, count: usize) {
+    put_unsigned_varint(out, count as u64 + 1);
+}
+
+/// A tagged field: its tag, its length and its bytes. How many there are is written before the first.
+pub(crate) fn put_tagged_field(out: &mut impl BufMut, tag: u32, value: &[u8]) {
+    put_unsigned_varint(out, u64::from(tag));
+    put_unsigned_varint(out, value.len() as u64);
+    out.put_slice(value);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The records that coordinators keep in internal topics, in Kafka's own format, so that Apache Kafka's tools
 //! read ours and we read Apache Kafka's. They are not among the wire messages of `kafka-protocol`.
 
+pub mod consumer_group;
 pub mod group_metadata;
 pub mod offset_commit;
 pub mod transaction_log;
@@ -16,6 +17,8 @@ pub enum GroupRecordKey {
     OffsetCommit(offset_commit::OffsetCommitKey),
     /// The state of a classic group: its id.
     GroupMetadata(String),
+    /// Something of a consumer group (KIP-848).
+    ConsumerGroup(consumer_group::ConsumerGroupKey),
     /// A kind that this version does not know, by its number: kept in the log, not interpreted.
     Unknown(i16),
 }
@@ -29,7 +32,10 @@ impl GroupRecordKey {
                 offset_commit::OffsetCommitKey::decode_fields(&mut cursor).map(Self::OffsetCommit)
             }
             group_metadata::KEY_TYPE => cursor.string("group").map(Self::GroupMetadata),
-            kind => Ok(Self::Unknown(kind)),
+            kind => match consumer_group::ConsumerGroupKey::decode_fields(kind, &mut cursor)? {
+                Some(key) => Ok(Self::ConsumerGroup(key)),
+                None => Ok(Self::Unknown(kind)),
+            },
         }
     }
 }
@@ -45,7 +51,8 @@ mod tests {
             let _ = GroupRecordKey::decode(Bytes::from(key));
             let value = Bytes::from(value);
             let _ = offset_commit::OffsetCommitValue::decode(value.clone());
-            let _ = group_metadata::GroupMetadataValue::decode(value);
+            let _ = group_metadata::GroupMetadataValue::decode(value.clone());
+            consumer_group::tests::decode_as_every_kind(&value);
         }
     }
 }

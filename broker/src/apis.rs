@@ -229,6 +229,8 @@ apis! {
     describe_producers: DescribeProducersRequest,
     describe_transactions: DescribeTransactionsRequest,
     list_transactions: ListTransactionsRequest,
+    consumer_group_heartbeat: ConsumerGroupHeartbeatRequest,
+    consumer_group_describe: ConsumerGroupDescribeRequest,
     describe_topic_partitions: DescribeTopicPartitionsRequest,
 }
 

@@ -15,7 +15,10 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, BrokerLayers, ConfigMap};
 use crate::fetch_session::FetchSessions;
+use crate::groups::assignor::Assignor;
 use crate::groups::classic::GroupSettings;
+use crate::groups::consumer::{ConsumerGroupSettings, MigrationPolicy};
+use crate::groups::group_configs::GroupConfigs;
 use crate::groups::offsets_topic::OffsetsTopic;
 use crate::groups::runtime::GroupCoordinator;
 use crate::loggers::{LevelsChanged, Loggers};
@@ -83,7 +86,9 @@ pub(crate) struct Node {
     /// All that runs beside requests and must end before the files are closed.
     pub(crate) tasks: TaskTracker,
     config: ArcSwap<NodeConfig>,
-    /// Whoever changes the broker's configs holds this.
+    /// What groups follow; made of the broker's configs and those of groups.
+    group_configs: Arc<ArcSwap<GroupConfigs>>,
+    /// Whoever changes the broker's configs or those of groups holds this.
     config_change: Mutex<()>,
 }
 
@@ -103,8 +108,15 @@ impl Node {
         config.broker = BrokerConfig::resolve(&config.layers)?;
         let topics = Arc::new(topics);
         let offsets_topic = offsets_topic(&config, Arc::clone(&topics));
-        let (groups, serving) =
-            GroupCoordinator::start(group_settings(&config.broker), offsets_topic, clock, stop.child_token());
+        let group_configs = GroupConfigs::resolve(&config.layers, topics.group_configs().iter())?;
+        let group_configs = Arc::new(ArcSwap::from_pointee(group_configs));
+        let (groups, serving) = GroupCoordinator::start(
+            group_settings(&config.broker),
+            offsets_topic,
+            Arc::clone(&group_configs),
+            clock,
+            stop.child_token(),
+        );
         tasks.spawn(serving);
         let markers = || MarkerWriter { topics: Arc::clone(&topics), groups: groups.clone(), clock };
         let (transactions, serving) = TransactionCoordinator::start(
@@ -133,6 +145,7 @@ impl Node {
             stop,
             tasks,
             config: ArcSwap::from_pointee(config),
+            group_configs,
             config_change: Mutex::new(()),
         }))
     }
@@ -185,6 +198,7 @@ impl Node {
         let _changing = self.config_change.lock();
         let changed = change(&self.config())?;
         self.config.store(Arc::new(changed));
+        self.follow_group_configs();
         Ok(())
     }
 
@@ -205,6 +219,33 @@ impl Node {
             self.quotas.follow(&self.topics.client_quotas());
         }
         Ok(())
+    }
+
+    /// Lets `change` work out what is set for a group from what is set now, and follows it from then on. `None` leaves
+    /// it as it is.
+    pub(crate) fn change_group_config<E: From<TopicError>>(
+        &self,
+        group_id: &str,
+        change: impl FnOnce(&ConfigMap, &BrokerLayers) -> Result<Option<ConfigMap>, E>,
+    ) -> Result<(), E> {
+        let _changing = self.config_change.lock();
+        if let Some(changed) = change(&self.configs_of_group(group_id), &self.config().layers)? {
+            self.topics.configure_group(group_id, changed)?;
+            self.follow_group_configs();
+        }
+        Ok(())
+    }
+
+    /// What is set for a group, which need not exist.
+    pub(crate) fn configs_of_group(&self, group_id: &str) -> ConfigMap {
+        self.topics.group_configs().remove(group_id).unwrap_or_default()
+    }
+
+    fn follow_group_configs(&self) {
+        match GroupConfigs::resolve(&self.config().layers, self.topics.group_configs().iter()) {
+            Ok(configs) => self.group_configs.store(Arc::new(configs)),
+            Err(error) => tracing::error!(%error, "groups go on with the configs they had"),
+        }
     }
 
     /// Closes all logs, marks the directory as left in order, and hands to the disk what it takes in a short time. What is
@@ -272,6 +313,14 @@ fn group_settings(config: &BrokerConfig) -> GroupSettings {
         initial_rebalance_delay_ms: config.group_initial_rebalance_delay.as_millis() as u64,
         max_size: config.group_max_size as usize,
         offset_metadata_max_bytes: config.offset_metadata_max_bytes as usize,
+        offsets_retention_ms: i64::try_from(config.offsets_retention.as_millis()).unwrap_or(i64::MAX),
+        offsets_retention_check_interval_ms: config.offsets_retention_check_interval.as_millis() as u64,
+        consumer: ConsumerGroupSettings {
+            assignors: config.group_consumer_assignors.iter().filter_map(|name| Assignor::from_name(name)).collect(),
+            max_size: config.group_consumer_max_size as usize,
+            migration_policy: MigrationPolicy::from_name(&config.group_consumer_migration_policy),
+            classic_max_size: config.group_max_size as usize,
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use brooklet_storage::{Catalog, CatalogRecord, DataDir, Error, LogId, TopicRecord};
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::config::{BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
+use crate::groups::topics_image::TopicImage;
 use crate::partition::Partition;
 use crate::quotas::SetQuotas;
 use crate::quotas::entity::QuotaEntity;
@@ -43,6 +45,11 @@ impl Topic {
 
     pub(crate) fn id(&self) -> Uuid {
         self.id
+    }
+
+    /// What groups see of it.
+    pub(crate) fn image(&self) -> TopicImage {
+        TopicImage { id: self.id, name: Arc::clone(&self.name), partitions: self.partition_count() }
     }
 
     /// Whether it is the broker's own.
@@ -111,6 +118,8 @@ pub(crate) struct Topics {
     by_id: TopicMap<Uuid>,
     /// Names by how metrics write them, of those in which that makes a difference.
     by_metric_name: DashMap<String, Arc<str>>,
+    /// See [`Topics::version`].
+    version: AtomicU64,
     /// Whoever changes a topic holds this from before the change until after it is recorded.
     recorded: Mutex<Recorded>,
 }
@@ -125,6 +134,8 @@ struct Recorded {
     client_quotas: SetQuotas,
     /// Configs of subscriptions to clients' metrics, by name.
     client_metrics: BTreeMap<String, ConfigMap>,
+    /// Configs of groups, by group. None is empty.
+    group_configs: BTreeMap<String, ConfigMap>,
 }
 
 impl Topics {
@@ -139,6 +150,7 @@ impl Topics {
             broker_configs: BTreeMap::new(),
             client_quotas: SetQuotas::new(),
             client_metrics: BTreeMap::new(),
+            group_configs: BTreeMap::new(),
         };
         for record in records {
             match record {
@@ -158,6 +170,9 @@ impl Topics {
                 CatalogRecord::ClientMetrics { name, configs } => {
                     set_or_remove(&mut recorded.client_metrics, name, configs);
                 }
+                CatalogRecord::GroupConfigs { group_id, configs } => {
+                    set_or_remove(&mut recorded.group_configs, group_id, configs);
+                }
                 CatalogRecord::NextProducerId(id) => recorded.next_producer_id = id,
                 CatalogRecord::Format(_) => {}
             }
@@ -172,6 +187,7 @@ impl Topics {
             by_name: TopicMap::default(),
             by_id: TopicMap::default(),
             by_metric_name: DashMap::with_shard_amount(4),
+            version: AtomicU64::new(1),
             recorded: Mutex::new(recorded),
         };
         for mut record in topics.into_values() {
@@ -226,6 +242,7 @@ impl Topics {
         let topic = self.topic(name, Uuid::new_v4(), new.replication_factor, new.partitions, settings);
         recorded.catalog.append(&topic.record(new.partitions, new.configs.clone()))?;
         self.insert(Arc::clone(&topic));
+        self.has_changed();
         self.compact(&mut recorded)?;
         Ok(topic)
     }
@@ -242,6 +259,7 @@ impl Topics {
             self.by_metric_name.remove(&flat);
         }
         self.by_id.remove(&topic.id);
+        self.has_changed();
         let mut remains = Vec::new();
         for partition in topic.partitions().iter() {
             remains.extend(partition.delete()?);
@@ -272,6 +290,7 @@ impl Topics {
         let mut partitions = topic.partitions().to_vec();
         partitions.extend((topic.partition_count()..count).map(|index| self.partition(topic, index)));
         topic.partitions.store(Arc::new(partitions));
+        self.has_changed();
         Ok(())
     }
 
@@ -342,6 +361,30 @@ impl Topics {
         self.compact(&mut recorded)
     }
 
+    /// Keeps the configs of a group, in place of those it had.
+    pub(crate) fn configure_group(&self, group_id: &str, configs: ConfigMap) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        let record = CatalogRecord::GroupConfigs { group_id: group_id.to_owned(), configs: configs.clone() };
+        recorded.catalog.append(&record)?;
+        set_or_remove(&mut recorded.group_configs, group_id.to_owned(), configs);
+        self.compact(&mut recorded)
+    }
+
+    /// The configs of all groups that have some of their own, by group.
+    pub(crate) fn group_configs(&self) -> BTreeMap<String, ConfigMap> {
+        self.recorded.lock().group_configs.clone()
+    }
+
+    /// It is another whenever a topic has been created or deleted or given partitions: whoever has seen a version and
+    /// sees it again has missed nothing. Never 0.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn has_changed(&self) {
+        self.version.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// A producer id that nobody has had. They are recorded in blocks, so that most cost nothing.
     pub(crate) fn next_producer_id(&self) -> Result<i64, TopicError> {
         let mut recorded = self.recorded.lock();
@@ -404,6 +447,10 @@ impl Topics {
             .broker_configs
             .iter()
             .map(|(entity, configs)| CatalogRecord::BrokerConfigs { entity: entity.clone(), configs: configs.clone() });
+        let group_configs = recorded.group_configs.iter().map(|(group_id, configs)| CatalogRecord::GroupConfigs {
+            group_id: group_id.clone(),
+            configs: configs.clone(),
+        });
         let all = self.all();
         let topics = all.iter().map(|topic| topic.record(topic.partition_count(), topic.settings().overrides.clone()));
         let quotas = recorded.client_quotas.iter().map(|(entity, quotas)| quota_record(entity, quotas));
@@ -411,7 +458,8 @@ impl Topics {
             .client_metrics
             .iter()
             .map(|(name, configs)| CatalogRecord::ClientMetrics { name: name.clone(), configs: configs.clone() });
-        let beside_topics = std::iter::once(next_block).chain(broker_configs).chain(quotas).chain(metrics);
+        let beside_topics =
+            std::iter::once(next_block).chain(broker_configs).chain(quotas).chain(metrics).chain(group_configs);
         let records: Vec<_> = beside_topics.chain(topics).collect();
         Ok(recorded.catalog.rewrite(records.iter())?)
     }

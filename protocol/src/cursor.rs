@@ -233,11 +233,6 @@ pub(crate) fn put_nullable_string(out: &mut impl BufMut, value: Option<&str>) {
     }
 }
 
-/// A string whose length, plus one, is a varint.
-pub(crate) fn put_compact_string(out: &mut impl BufMut, value: &str) {
-    put_compact_bytes(out, value.as_bytes());
-}
-
 /// [`put_compact_string`], with length 0 for `None`.
 pub(crate) fn put_compact_nullable_string(out: &mut impl BufMut, value: Option<&str>) {
     match value {

@@ -42,6 +42,13 @@ pub enum CatalogRecord {
         /// All that are set now.
         configs: BTreeMap<String, String>,
     },
+    /// Configs of a group (KIP-848), which need not exist.
+    GroupConfigs {
+        /// The group.
+        group_id: String,
+        /// All that are set now.
+        configs: BTreeMap<String, String>,
+    },
     /// The quotas of an entity as they stand now; none when it has none any more (KIP-546).
     ClientQuotas {
         /// Names by type of entity; no name is the type's default.

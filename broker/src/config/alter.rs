@@ -8,6 +8,7 @@ use super::broker::{broker_config, listener_base_name, listener_config};
 use super::broker_config::BrokerConfig;
 use super::definition::{ConfigDef, ConfigType, UpdateMode};
 use super::error::ConfigError;
+use super::group::group_config;
 use super::layers::{BrokerLayers, ConfigMap};
 use super::topic::topic_config;
 use super::topic_config::TopicConfig;
@@ -136,6 +137,23 @@ pub fn alter_topic(
 pub fn validate_topic(overrides: &ConfigMap, broker: &BrokerLayers) -> Result<TopicConfig, AlterError> {
     refuse_long_values(overrides)?;
     TopicConfig::resolve(overrides, broker).map_err(|error| AlterError::InvalidConfig(error.to_string()))
+}
+
+/// What is set for a group after these changes.
+pub fn alter_group(
+    overrides: &ConfigMap,
+    changes: &[ConfigChange],
+    broker: &BrokerLayers,
+) -> Result<ConfigMap, AlterError> {
+    let altered = apply(overrides, changes, group_config)?;
+    validate_group(&altered, broker)?;
+    Ok(altered)
+}
+
+/// Checks everything that would be set for a group: what is allowed, and what the broker allows groups.
+pub fn validate_group(overrides: &ConfigMap, broker: &BrokerLayers) -> Result<(), AlterError> {
+    refuse_long_values(overrides)?;
+    super::group::check(overrides, broker)
 }
 
 /// The two sets of dynamic broker configs.

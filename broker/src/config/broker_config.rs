@@ -39,6 +39,14 @@ pub struct BrokerConfig {
     pub delete_topic_enable: bool,
     /// `fetch.max.bytes`, at least 1,024.
     pub fetch_max_bytes: u32,
+    /// `group.consumer.assignors`, of which there is at least one.
+    pub group_consumer_assignors: Vec<String>,
+    /// `group.consumer.max.size`, at least 1.
+    pub group_consumer_max_size: u32,
+    /// `group.consumer.migration.policy`.
+    pub group_consumer_migration_policy: String,
+    /// `group.coordinator.rebalance.protocols`.
+    pub group_coordinator_rebalance_protocols: Vec<String>,
     /// `group.initial.rebalance.delay.ms`.
     pub group_initial_rebalance_delay: Duration,
     /// `group.max.session.timeout.ms`.
@@ -65,6 +73,10 @@ pub struct BrokerConfig {
     pub num_partitions: i32,
     /// `offset.metadata.max.bytes`.
     pub offset_metadata_max_bytes: u32,
+    /// `offsets.retention.minutes`.
+    pub offsets_retention: Duration,
+    /// `offsets.retention.check.interval.ms`, at least a millisecond.
+    pub offsets_retention_check_interval: Duration,
     /// `offsets.topic.compression.codec`: the codec's id in batch attributes.
     pub offsets_topic_compression_codec: u8,
     /// `offsets.topic.num.partitions`, at least 1.
@@ -170,6 +182,10 @@ impl Values<'_> {
             default_replication_factor: self.int("default.replication.factor")?,
             delete_topic_enable: self.boolean("delete.topic.enable")?,
             fetch_max_bytes: self.size("fetch.max.bytes")?,
+            group_consumer_assignors: self.list("group.consumer.assignors")?,
+            group_consumer_max_size: self.size("group.consumer.max.size")?,
+            group_consumer_migration_policy: self.text("group.consumer.migration.policy")?,
+            group_coordinator_rebalance_protocols: self.list("group.coordinator.rebalance.protocols")?,
             group_initial_rebalance_delay: self.duration_ms("group.initial.rebalance.delay.ms")?,
             group_max_session_timeout: self.duration_ms("group.max.session.timeout.ms")?,
             group_max_size: self.size("group.max.size")?,
@@ -183,6 +199,8 @@ impl Values<'_> {
             node_id: self.node_id()?,
             num_partitions: self.int("num.partitions")?,
             offset_metadata_max_bytes: self.size("offset.metadata.max.bytes")?,
+            offsets_retention: Duration::from_secs(60 * u64::from(self.size("offsets.retention.minutes")?)),
+            offsets_retention_check_interval: self.duration_ms("offsets.retention.check.interval.ms")?,
             offsets_topic_compression_codec: self.codec("offsets.topic.compression.codec")?,
             offsets_topic_num_partitions: self.int("offsets.topic.num.partitions")?,
             offsets_topic_segment_bytes: self.size("offsets.topic.segment.bytes")?,

@@ -17,6 +17,7 @@ pub(super) const LOADING: Effect = Inert("logs are mapped into memory: replaying
 pub(super) const UNLINK: Effect = Inert("files are unlinked at once: readers that have them open keep their data");
 pub(super) const PREALLOCATE: Effect = Inert("every segment's file is allocated in steps, ahead of its records");
 pub(super) const ONE_LZ4_LEVEL: Effect = Inert("the lz4 encoder has one level");
+pub(super) const REGEX_AT_ONCE: Effect = Inert("patterns are evaluated whenever topics have changed");
 pub(super) const RELEASED_ONLY: Effect = Inert("only final versions of APIs and features are offered");
 
 // What is not there yet.
@@ -24,10 +25,8 @@ pub(super) const FLUSH: Effect = Inert("stored and shown; the operating system d
 pub(super) const RETENTION: Effect = Inert("stored and shown; no retention yet");
 pub(super) const COMPACTION: Effect = Inert("stored and shown; no compaction yet");
 pub(super) const JITTER: Effect = Inert("stored and shown; segments are sealed without jitter");
-pub(super) const OFFSETS_RETENTION: Effect = Inert("stored and shown; committed offsets do not expire yet");
 pub(super) const PRODUCER_ID_CHECK: Effect = Inert("stored and shown; expiry is checked when it matters");
 pub(super) const PARTITION_LIMIT: Effect = Inert("stored and shown; an answer names every partition asked for");
-pub(super) const CONSUMER_PROTOCOL: Effect = Inert("stored and shown; only classic groups are served yet");
 pub(super) const SHARE_GROUPS: Effect = Inert("stored and shown; no share groups yet");
 pub(super) const STREAMS_GROUPS: Effect = Inert("stored and shown; no streams groups yet");
 pub(super) const TLS: Effect = Inert("stored and shown; no TLS listeners yet");

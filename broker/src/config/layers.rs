@@ -27,6 +27,8 @@ pub enum ConfigSource {
     DynamicBrokerLoggerConfig = 6,
     /// Set for a subscription to clients' metrics.
     ClientMetricsConfig = 7,
+    /// Set for the group.
+    GroupConfig = 8,
 }
 
 impl ConfigSource {

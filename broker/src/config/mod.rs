@@ -1,7 +1,7 @@
-//! Configuration: every config of Apache Kafka 4.3.1, of topics and of the broker.
+//! Configuration: every config of Apache Kafka 4.3.1, of topics, of groups and of the broker.
 //!
-//! Two static tables hold what is known of each config ([`TOPIC_CONFIGS`], [`BROKER_CONFIGS`]): name, type, default,
-//! rules, whether it may change at run time, and what it does here. Parsing, validation, the answers to
+//! Static tables hold what is known of each config ([`TOPIC_CONFIGS`], [`GROUP_CONFIGS`], [`BROKER_CONFIGS`]): name,
+//! type, default, rules, whether it may change at run time, and what it does here. Parsing, validation, the answers to
 //! DescribeConfigs, changes by AlterConfigs, `docs/configuration.md` and the typed settings that the rest of the
 //! broker reads all come from these rows.
 //!
@@ -19,6 +19,7 @@ mod client_metrics;
 mod definition;
 mod effects;
 mod error;
+mod group;
 mod layers;
 mod listeners;
 mod load;
@@ -36,8 +37,8 @@ mod value;
 mod yaml;
 
 pub use alter::{
-    AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_topic, parse_created, parse_replacement,
-    replace_broker, validate_topic,
+    AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_group, alter_topic, parse_created,
+    parse_replacement, replace_broker, validate_group, validate_topic,
 };
 pub use broker::{
     BROKER_CONFIGS, INTERNAL_BROKER_CONFIGS, OWN_DEFAULTS, OwnDefault, PLUGIN_CONFIGS, PluginConfig, broker_config,
@@ -47,13 +48,15 @@ pub use broker_config::BrokerConfig;
 pub use client_metrics::{alter_client_metrics, describe_client_metrics, validate_client_metrics};
 pub use definition::{ConfigDef, ConfigType, Effect, UpdateMode};
 pub use error::ConfigError;
+pub use group::{GROUP_CONFIGS, GroupConfig, group_config, group_config_synonym};
 pub use layers::{BrokerLayers, ConfigMap, ConfigSource, INITIAL_DYNAMIC_DEFAULTS};
 pub use listeners::{Advertised, Listener, ListenerSettings, SecurityProtocol};
 pub use load::{ENVIRONMENT_PREFIX, LoadError, Origin, Setting, Settings};
 pub use properties::{PropertiesError, Property, parse_properties};
 pub use reference::render_markdown;
 pub use resolve::{
-    ConfigEntry, ConfigSynonym, created_topic, describe_broker, describe_dynamic_default, describe_topic,
+    ConfigEntry, ConfigSynonym, created_topic, describe_broker, describe_dynamic_default, describe_group,
+    describe_topic,
 };
 pub use topic::{INTERNAL_TOPIC_CONFIGS, Synonym, TOPIC_CONFIGS, topic_config, topic_config_synonyms};
 pub use topic_config::{CleanupPolicy, TopicConfig};

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::broker::{INTERNAL_BROKER_CONFIGS, OWN_DEFAULTS, PLUGIN_CONFIGS, THEMES, broker_config};
 use super::definition::{ConfigDef, Effect};
+use super::group::{GROUP_CONFIGS, group_config_synonym};
 use super::topic::{INTERNAL_TOPIC_CONFIGS, TOPIC_CONFIGS, topic_config_synonyms};
 
 /// The text of `docs/configuration.md`, made from the tables of configs.
@@ -11,6 +12,7 @@ pub fn render_markdown() -> String {
     let mut out = INTRODUCTION.to_owned();
     own_defaults(&mut out);
     topic_configs(&mut out);
+    group_configs(&mut out);
     out.push_str("\n## Broker configs\n");
     for (title, defs) in THEMES {
         let _ = write!(out, "\n### {title}\n\n{BROKER_HEAD}");
@@ -81,6 +83,18 @@ fn topic_configs(out: &mut String) {
         let synonyms = topic_config_synonyms(def.name).iter();
         let names: Vec<_> = synonyms.map(|synonym| format!("`{}`", synonym.name)).collect();
         row(out, def, &names.join(", "));
+    }
+}
+
+fn group_configs(out: &mut String) {
+    out.push_str(
+        "\n## Group configs\n\nA config that a group does not set has the value of the broker config beside it, if there is one, whose\n\
+         bounds it must keep to. It may be set before there is such a group, and stays when the group has gone.\n\n\
+         | Name | Type | Default | Allowed | Broker config | What it is | Effect |\n|---|---|---|---|---|---|---|\n",
+    );
+    for def in GROUP_CONFIGS {
+        let synonym = group_config_synonym(def.name).map(|name| format!("`{name}`"));
+        row(out, def, &synonym.unwrap_or_default());
     }
 }
 

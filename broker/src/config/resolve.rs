@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::broker::{BROKER_CONFIGS, broker_config, listener_config};
 use super::definition::{ConfigDef, ConfigType, find};
 use super::error::ConfigError;
+use super::group::{GROUP_CONFIGS, group_config_synonym, group_value};
 use super::layers::{BrokerLayers, ConfigMap, ConfigSource, broker_config_synonyms};
 use super::topic::{INTERNAL_TOPIC_CONFIGS, TOPIC_CONFIGS, topic_config_synonyms};
 use super::value::Value;
@@ -76,7 +77,7 @@ pub fn describe_topic(overrides: &ConfigMap, broker: &BrokerLayers, wanted: impl
                 };
                 synonyms.insert(0, own);
             }
-            topic_entry(def, value, first_source(&synonyms), synonyms)
+            writable_entry(def, value, first_source(&synonyms), synonyms)
         })
         .collect()
 }
@@ -87,7 +88,7 @@ pub fn created_topic(overrides: &ConfigMap, broker: &BrokerLayers) -> Vec<Config
     shown_topic_configs(overrides)
         .map(|def| {
             let (value, source) = created_value(def, overrides, broker);
-            topic_entry(def, value, source, Vec::new())
+            writable_entry(def, value, source, Vec::new())
         })
         .collect()
 }
@@ -126,6 +127,30 @@ pub fn describe_broker(broker: &BrokerLayers, wanted: impl Fn(&str) -> bool) -> 
             facts.entry(name, value, first_source(&synonyms), synonyms)
         })
         .collect()
+}
+
+/// The configs of a group, sorted by name, as DescribeConfigs shows them, whether there is such a group or not.
+/// `overrides` are those set for it; `wanted` selects names.
+pub fn describe_group(overrides: &ConfigMap, broker: &BrokerLayers, wanted: impl Fn(&str) -> bool) -> Vec<ConfigEntry> {
+    let wanted = GROUP_CONFIGS.iter().filter(|def| wanted(def.name));
+    let entry = |def: &&'static ConfigDef| {
+        let value = group_value(def, overrides, broker).ok().flatten().map(|value| value.to_string());
+        let mut synonyms = match (group_config_synonym(def.name), def.default) {
+            (Some(synonym), _) => broker_synonyms(synonym, false, broker),
+            (None, Some(default)) => vec![ConfigSynonym {
+                name: def.name.to_owned(),
+                value: Some(default.to_owned()),
+                source: ConfigSource::DefaultConfig,
+            }],
+            (None, None) => Vec::new(),
+        };
+        if overrides.contains_key(def.name) {
+            let (name, value) = (def.name.to_owned(), value.clone());
+            synonyms.insert(0, ConfigSynonym { name, value, source: ConfigSource::GroupConfig });
+        }
+        writable_entry(def, value, first_source(&synonyms), synonyms)
+    };
+    wanted.map(entry).collect()
 }
 
 /// The dynamic configs of all brokers, sorted by name, as DescribeConfigs shows them of the broker without a name.
@@ -174,7 +199,7 @@ fn shown_topic_configs(overrides: &ConfigMap) -> impl Iterator<Item = &'static C
     shown.into_iter()
 }
 
-fn topic_entry(
+fn writable_entry(
     def: &'static ConfigDef,
     value: Option<String>,
     source: ConfigSource,

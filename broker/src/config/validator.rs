@@ -27,6 +27,8 @@ pub enum Validator {
     AnyOf(&'static [&'static str]),
     /// A gzip level: 1 to 9, or -1 for the codec's own choice.
     GzipLevel,
+    /// Where a share group begins: `latest`, `earliest`, or `by_duration:` and a duration of ISO 8601 (KIP-1106).
+    OffsetReset,
     /// `*`, or a list of `partition:broker`.
     ThrottledReplicas,
     /// A list of `host:port`.
@@ -54,6 +56,7 @@ impl Validator {
                 known.iter().any(|known| known.eq_ignore_ascii_case(value))
             }
             (Self::NonEmpty, Value::String(value)) => !value.is_empty(),
+            (Self::OffsetReset, Value::String(value)) => is_offset_reset(value),
             (Self::SomeOf(_), Value::List(values)) if values.is_empty() => false,
             (Self::SomeOf(known) | Self::AnyOf(known), Value::List(values)) => {
                 values.iter().all(|value| !value.is_empty() && (known.is_empty() || known.contains(&value.as_str())))
@@ -88,11 +91,55 @@ impl fmt::Display for Validator {
             Self::AnyOf([]) => f.write_str("a list without empty elements"),
             Self::AnyOf(known) => write!(f, "a list of any of {}", known.join(", ")),
             Self::GzipLevel => f.write_str("from 1 to 9, or -1"),
+            Self::OffsetReset => f.write_str("latest, earliest or by_duration: with an ISO 8601 duration"),
             Self::ThrottledReplicas => f.write_str("* or a list of partition:broker"),
             Self::HostPorts => f.write_str("a list of host:port"),
             Self::QuorumVoters => f.write_str("a list of id@host:port"),
         }
     }
+}
+
+fn is_offset_reset(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    matches!(text.as_str(), "latest" | "earliest") || text.strip_prefix("by_duration:").is_some_and(is_duration)
+}
+
+/// Whether this is a duration as `PnDTnHnMn.nS` that is not negative, in small letters.
+fn is_duration(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix('p').filter(|rest| !rest.is_empty()) else {
+        return false;
+    };
+    let (days, time) = match rest.split_once('t') {
+        Some((_, "")) => return false,
+        Some((days, time)) => (days, time),
+        None => (rest, ""),
+    };
+    is_amounts(days, "d") && is_amounts(time, "hms")
+}
+
+/// Whether this is a run of numbers, each followed by one of `units`, which come in order and at most once.
+fn is_amounts(mut text: &str, mut units: &str) -> bool {
+    while !text.is_empty() {
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let (number, rest) = text.split_at(end);
+        let unit = rest.chars().next().and_then(|unit| units.find(unit).map(|at| (unit, at)));
+        let Some((unit, at)) = unit else {
+            return false;
+        };
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let has_fraction = number.contains('.');
+        if whole.is_empty()
+            || !digits(whole)
+            || !digits(fraction)
+            || (has_fraction && unit != 's')
+            || fraction.len() > 9
+        {
+            return false;
+        }
+        (text, units) = (&rest[1..], &units[at + 1..]);
+    }
+    true
 }
 
 fn is_throttled_replica(text: &str) -> bool {

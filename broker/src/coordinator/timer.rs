@@ -28,6 +28,11 @@ impl<K: Clone + Eq + Hash + Ord> TimerQueue<K> {
         self.order.insert((at, key));
     }
 
+    /// Whether there is a deadline for `key`.
+    pub(crate) fn is_armed(&self, key: &K) -> bool {
+        self.deadlines.contains_key(key)
+    }
+
     /// Takes the deadline away, if there is one.
     pub(crate) fn disarm(&mut self, key: &K) {
         if let Some(at) = self.deadlines.remove(key) {

@@ -6,13 +6,18 @@ use brooklet_protocol::ErrorCode;
 use brooklet_protocol::coordinator::group_metadata::GroupMetadataValue;
 
 use super::classic::{ClassicGroup, Turn};
+use super::consumer::{CommitAdmission, ConsumerGroup};
+use super::offsets::OffsetsAge;
 use super::requests::{GroupListing, MemberIdentity};
+use super::shard::GroupRecord;
 
 /// A group, by the protocol that its members speak.
 #[derive(Debug)]
 pub(crate) enum Group {
     /// Its members agree among themselves (JoinGroup, SyncGroup).
     Classic(ClassicGroup),
+    /// The coordinator decides for its members (KIP-848).
+    Consumer(ConsumerGroup),
 }
 
 impl Group {
@@ -30,6 +35,7 @@ impl Group {
     pub(crate) fn classic(&self) -> Option<&ClassicGroup> {
         match self {
             Self::Classic(group) => Some(group),
+            Self::Consumer(_) => None,
         }
     }
 
@@ -37,12 +43,30 @@ impl Group {
     pub(crate) fn classic_mut(&mut self) -> Option<&mut ClassicGroup> {
         match self {
             Self::Classic(group) => Some(group),
+            Self::Consumer(_) => None,
+        }
+    }
+
+    /// The group if it is one of the consumer protocol.
+    pub(crate) fn consumer(&self) -> Option<&ConsumerGroup> {
+        match self {
+            Self::Classic(_) => None,
+            Self::Consumer(group) => Some(group),
+        }
+    }
+
+    /// The group if it is one of the consumer protocol.
+    pub(crate) fn consumer_mut(&mut self) -> Option<&mut ConsumerGroup> {
+        match self {
+            Self::Classic(_) => None,
+            Self::Consumer(group) => Some(group),
         }
     }
 
     pub(crate) fn listing(&self) -> GroupListing {
         match self {
             Self::Classic(group) => group.listing(),
+            Self::Consumer(group) => group.listing(),
         }
     }
 
@@ -50,6 +74,15 @@ impl Group {
     pub(crate) fn is_vacant(&self) -> bool {
         match self {
             Self::Classic(group) => group.is_unused() && group.was_never_used(),
+            Self::Consumer(_) => false,
+        }
+    }
+
+    /// Whether nobody is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Classic(group) => group.is_empty(),
+            Self::Consumer(group) => group.is_empty(),
         }
     }
 
@@ -57,6 +90,23 @@ impl Group {
     pub(crate) fn check_delete(&self) -> Result<(), ErrorCode> {
         match self {
             Self::Classic(group) => group.check_delete(),
+            Self::Consumer(group) => group.check_delete(),
+        }
+    }
+
+    /// The records that take it away.
+    pub(crate) fn tombstones(&self) -> Vec<GroupRecord> {
+        match self {
+            Self::Classic(group) => vec![GroupRecord::group(group.id(), None)],
+            Self::Consumer(group) => group.tombstones(),
+        }
+    }
+
+    /// Since when its offsets age; `None` while they do not.
+    pub(crate) fn offsets_age(&self) -> Option<OffsetsAge> {
+        match self {
+            Self::Classic(group) => group.offsets_age(),
+            Self::Consumer(_) => Some(OffsetsAge::SinceCommit),
         }
     }
 
@@ -64,6 +114,7 @@ impl Group {
     pub(crate) fn check_offset_delete(&self) -> Result<(), ErrorCode> {
         match self {
             Self::Classic(group) => group.check_offset_delete(),
+            Self::Consumer(_) => Ok(()),
         }
     }
 
@@ -71,27 +122,36 @@ impl Group {
     pub(crate) fn subscribes_to(&self, topic: &str) -> bool {
         match self {
             Self::Classic(group) => group.subscribes_to(topic),
+            Self::Consumer(group) => group.subscribes_to(topic),
         }
     }
 
-    /// Whether this member may commit offsets now.
-    pub(crate) fn admit_commit(&mut self, member: &MemberIdentity, turn: &mut Turn<'_>) -> Result<(), ErrorCode> {
+    /// What this member may commit now. `knows_member_epochs` says that it may be of the consumer protocol (v9+).
+    pub(crate) fn admit_commit(
+        &mut self,
+        member: &MemberIdentity,
+        knows_member_epochs: bool,
+        turn: &mut Turn<'_>,
+    ) -> Result<CommitAdmission, ErrorCode> {
         match self {
-            Self::Classic(group) => group.admit_commit(member, turn),
+            Self::Classic(group) => group.admit_commit(member, turn).map(|()| CommitAdmission::Any),
+            Self::Consumer(group) => group.admit_commit(member, knows_member_epochs),
         }
     }
 
-    /// Whether offsets may be committed in a transaction: who names a member must be it (KIP-447).
-    pub(crate) fn admit_transactional_commit(&self, member: &MemberIdentity) -> Result<(), ErrorCode> {
+    /// What may be committed in a transaction: who names a member must be it (KIP-447).
+    pub(crate) fn admit_transactional_commit(&self, member: &MemberIdentity) -> Result<CommitAdmission, ErrorCode> {
         match self {
-            Self::Classic(group) => group.admit_transactional_commit(member),
+            Self::Classic(group) => group.admit_transactional_commit(member).map(|()| CommitAdmission::Any),
+            Self::Consumer(group) => group.admit_transactional_commit(member),
         }
     }
 
-    /// Begins the sessions of the members of a group that was stored.
-    pub(crate) fn resume(&mut self, turn: &mut Turn<'_>) {
+    /// Whether whoever says that it is this member may read offsets.
+    pub(crate) fn admit_fetch(&self, member_id: Option<&str>, member_epoch: i32) -> Result<(), ErrorCode> {
         match self {
-            Self::Classic(group) => group.resume(turn),
+            Self::Classic(_) => Ok(()),
+            Self::Consumer(group) => group.admit_fetch(member_id, member_epoch),
         }
     }
 }

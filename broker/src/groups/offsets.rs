@@ -71,6 +71,27 @@ impl CommittedOffsets {
         offsets.map(|(topic, partition)| key(group, topic, *partition)).collect()
     }
 
+    /// The keys of a group's offsets that have reached their age, apart from partitions that `is_kept` names, and
+    /// whether those are all it has.
+    pub(crate) fn expired(
+        &self,
+        group: &str,
+        age: OffsetsAge,
+        now_ms: i64,
+        retention_ms: i64,
+        is_kept: impl Fn(&str, i32) -> bool,
+    ) -> (Vec<OffsetCommitKey>, bool) {
+        let Some(offsets) = self.groups.get(group) else {
+            return (Vec::new(), true);
+        };
+        let over = offsets.iter().filter(|((topic, partition), (_, value))| {
+            age.is_over(value, now_ms, retention_ms) && !is_kept(topic, *partition)
+        });
+        let keys: Vec<_> = over.map(|((topic, partition), _)| key(group, topic, *partition)).collect();
+        let all = keys.len() == offsets.len();
+        (keys, all)
+    }
+
     /// The keys of all offsets of a topic, in any group.
     pub(crate) fn keys_of_topic(&self, topic: &str) -> Vec<OffsetCommitKey> {
         let from = (topic.to_owned(), i32::MIN);
@@ -82,6 +103,29 @@ impl CommittedOffsets {
             keys.extend(of_topic.map(|((topic, partition), _)| key(group, topic, *partition)));
         }
         keys
+    }
+}
+
+/// Since when the offsets of a group age, if nobody reads the topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OffsetsAge {
+    /// Since each was committed.
+    SinceCommit,
+    /// Since the group was left by its last member, in milliseconds since 1970.
+    Since(i64),
+}
+
+impl OffsetsAge {
+    /// Whether an offset has reached its age. One that was committed with an age of its own has that.
+    fn is_over(self, value: &OffsetCommitValue, now_ms: i64, retention_ms: i64) -> bool {
+        if value.expire_timestamp >= 0 {
+            return now_ms >= value.expire_timestamp;
+        }
+        let since = match self {
+            Self::SinceCommit => value.commit_timestamp,
+            Self::Since(ms) => ms,
+        };
+        now_ms.saturating_sub(since) >= retention_ms
     }
 }
 

@@ -199,6 +199,8 @@ pub(crate) struct MemberDescription {
 pub(crate) enum GroupType {
     /// Members agree among themselves.
     Classic,
+    /// The coordinator decides (KIP-848).
+    Consumer,
 }
 
 impl GroupType {
@@ -206,6 +208,7 @@ impl GroupType {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Classic => "classic",
+            Self::Consumer => "consumer",
         }
     }
 }

@@ -2,7 +2,9 @@
 //! machine the time, keeps its records, and delivers its answers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_storage::VerificationGuard;
@@ -10,14 +12,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::classic::{Effect, GroupSettings};
+use super::consumer::Decision;
+use super::consumer::requests::{
+    ConsumerGroupDescription, ConsumerHeartbeatRequest, ConsumerHeartbeatResponse, GroupError,
+};
+use super::group_configs::GroupConfigs;
 use super::offsets_topic::{Kept, OffsetsTopic};
 use super::requests::{
     CommitRequest, CommittedOffset, GroupDescription, GroupListing, JoinRequest, JoinResponse, LeavingMember,
     MemberIdentity, SyncRequest, SyncResponse, Token, TransactionalCommit,
 };
-use super::shard::{GroupRecord, GroupShard, Proposal};
+use super::shard::{GroupRecord, GroupShard, Proposal, Surroundings};
 use super::transactional_offsets::Marked;
 use crate::clock::Clock;
+use crate::topics::Topics;
 use crate::txn::markers::Marker;
 use crate::txn::requests::ProducerIdAndEpoch;
 
@@ -42,13 +50,28 @@ enum Command {
     VerifyCommit(String, ProducerIdAndEpoch, TransactionVersion, oneshot::Sender<CommitVerification>),
     CommitTransactional(Box<TransactionalCommit>, oneshot::Sender<Outcomes>),
     CompleteTransaction(i32, Marker, oneshot::Sender<Result<(), ErrorCode>>),
-    /// `None` asks for all of the group's offsets.
-    FetchOffsets(String, Option<Vec<(String, i32)>>, /* only stable ones */ bool, oneshot::Sender<FetchedOffsets>),
+    FetchOffsets(OffsetsWanted, oneshot::Sender<Result<FetchedOffsets, ErrorCode>>),
     DeleteOffsets(String, Vec<(String, i32)>, oneshot::Sender<Outcomes>),
     DeleteGroups(Vec<String>, oneshot::Sender<Outcomes>),
     ForgetTopic(String),
     List(oneshot::Sender<Vec<GroupListing>>),
     Describe(String, oneshot::Sender<Option<GroupDescription>>),
+    ConsumerHeartbeat(Box<ConsumerHeartbeatRequest>, oneshot::Sender<Result<ConsumerHeartbeatResponse, GroupError>>),
+    DescribeConsumerGroup(String, oneshot::Sender<Result<ConsumerGroupDescription, GroupError>>),
+}
+
+/// Which offsets someone wants to read.
+#[derive(Debug, Default)]
+pub(crate) struct OffsetsWanted {
+    pub(crate) group_id: String,
+    /// Who asks, where the request can say (v9+).
+    pub(crate) member_id: Option<String>,
+    /// -1 for whoever is no member.
+    pub(crate) member_epoch: i32,
+    /// `None` asks for all of the group's offsets.
+    pub(crate) partitions: Option<Vec<(String, i32)>>,
+    /// One that a transaction has yet to decide on is an error.
+    pub(crate) require_stable: bool,
 }
 
 /// The group coordinator as handlers see it.
@@ -62,6 +85,7 @@ impl GroupCoordinator {
     pub(crate) fn start(
         settings: GroupSettings,
         topic: OffsetsTopic,
+        configs: Arc<ArcSwap<GroupConfigs>>,
         clock: Clock,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
@@ -69,6 +93,7 @@ impl GroupCoordinator {
         let runtime = Runtime {
             shard: GroupShard::new(settings),
             topic,
+            configs,
             clock,
             next_token: 0,
             joins: Waiting::default(),
@@ -116,13 +141,8 @@ impl GroupCoordinator {
         self.ask(|reply| Command::CompleteTransaction(partition, marker, reply)).await?
     }
 
-    pub(crate) async fn fetch_offsets(
-        &self,
-        group_id: String,
-        partitions: Option<Vec<(String, i32)>>,
-        require_stable: bool,
-    ) -> Result<FetchedOffsets, ErrorCode> {
-        self.ask(|reply| Command::FetchOffsets(group_id, partitions, require_stable, reply)).await
+    pub(crate) async fn fetch_offsets(&self, wanted: OffsetsWanted) -> Result<FetchedOffsets, ErrorCode> {
+        self.ask(|reply| Command::FetchOffsets(wanted, reply)).await?
     }
 
     pub(crate) async fn delete_offsets(&self, group_id: String, partitions: Vec<(String, i32)>) -> Outcomes {
@@ -145,6 +165,20 @@ impl GroupCoordinator {
 
     pub(crate) async fn describe(&self, group_id: String) -> Result<Option<GroupDescription>, ErrorCode> {
         self.ask(|reply| Command::Describe(group_id, reply)).await
+    }
+
+    pub(crate) async fn consumer_heartbeat(
+        &self,
+        request: ConsumerHeartbeatRequest,
+    ) -> Result<ConsumerHeartbeatResponse, GroupError> {
+        self.ask(|reply| Command::ConsumerHeartbeat(Box::new(request), reply)).await?
+    }
+
+    pub(crate) async fn describe_consumer_group(
+        &self,
+        group_id: String,
+    ) -> Result<ConsumerGroupDescription, GroupError> {
+        self.ask(|reply| Command::DescribeConsumerGroup(group_id, reply)).await?
     }
 
     /// Waits for an answer, however long the coordinator takes. The error is that it has stopped.
@@ -181,6 +215,7 @@ impl<T> Waiting<T> {
 struct Runtime {
     shard: GroupShard,
     topic: OffsetsTopic,
+    configs: Arc<ArcSwap<GroupConfigs>>,
     clock: Clock,
     next_token: Token,
     joins: Waiting<JoinResponse>,
@@ -207,7 +242,7 @@ impl Runtime {
                 },
                 () = timer => {}
             }
-            self.shard.on_time(self.clock.now());
+            self.act(|shard, around| shard.on_time(around));
             self.take_effects();
         }
     }
@@ -221,7 +256,7 @@ impl Runtime {
                 Kept::Transactional(marked, key, value) => shard.replay_transactional(marked, key, value, now),
                 Kept::Marker(marked, committed) => shard.end_transaction(marked, committed),
             });
-            shard.loaded(self.clock.now());
+            self.act(|shard, around| shard.loaded(around));
             self
         };
         match tokio::task::spawn_blocking(load).await {
@@ -230,37 +265,44 @@ impl Runtime {
         }
     }
 
+    /// Lets the state machine act, and look at what is around it.
+    fn act<T>(&mut self, act: impl FnOnce(&mut GroupShard, &Surroundings<'_>) -> T) -> T {
+        let topics: Arc<Topics> = Arc::clone(&self.topic.topics);
+        let configs = self.configs.load();
+        act(&mut self.shard, &Surroundings { now: self.clock.now(), topics: &*topics, configs: &configs })
+    }
+
     fn handle(&mut self, command: Command) {
-        let now = self.clock.now();
         match command {
             Command::Join(request, reply) => {
                 let token = self.token();
                 self.joins.add(token, reply);
-                self.shard.join(token, &request, now);
+                self.act(|shard, around| shard.join(token, &request, around));
             }
             Command::Sync(request, reply) => {
                 let token = self.token();
                 self.syncs.add(token, reply);
-                self.shard.sync(token, &request, now);
+                self.act(|shard, around| shard.sync(token, &request, around));
             }
-            Command::Heartbeat(member, reply) => deliver(reply, self.shard.heartbeat(&member, now)),
+            Command::Heartbeat(member, reply) => {
+                deliver(reply, self.act(|shard, around| shard.heartbeat(&member, around)));
+            }
             Command::Leave(group_id, members, reply) => {
-                deliver(reply, self.shard.leave(&group_id, &members, now));
+                let decision = self.act(|shard, around| shard.leave(&group_id, &members, around));
+                deliver(reply, decision.and_then(|decision| self.make_true(decision)));
             }
             Command::Commit(request, reply) => {
-                let proposal = self.shard.commit(&request, now);
+                let proposal = self.act(|shard, around| shard.commit(&request, around));
                 deliver(reply, self.carry_out(proposal));
             }
             Command::VerifyCommit(group_id, producer, version, reply) => {
-                deliver(reply, self.topic.begin_verification(&group_id, producer, version, now.wall_ms));
+                deliver(reply, self.topic.begin_verification(&group_id, producer, version, self.clock.wall_ms()));
             }
             Command::CommitTransactional(request, reply) => deliver(reply, self.commit_transactional(&request)),
             Command::CompleteTransaction(partition, marker, reply) => {
                 deliver(reply, self.complete_transaction(partition, marker));
             }
-            Command::FetchOffsets(group_id, partitions, require_stable, reply) => {
-                deliver(reply, self.fetch_offsets(&group_id, partitions, require_stable));
-            }
+            Command::FetchOffsets(wanted, reply) => deliver(reply, self.fetch_offsets(wanted)),
             Command::DeleteOffsets(group_id, partitions, reply) => {
                 let proposal = self.shard.delete_offsets(&group_id, &partitions);
                 deliver(reply, self.carry_out(proposal));
@@ -277,6 +319,13 @@ impl Runtime {
             }
             Command::List(reply) => deliver(reply, self.shard.list()),
             Command::Describe(group_id, reply) => deliver(reply, self.shard.describe(&group_id)),
+            Command::ConsumerHeartbeat(request, reply) => {
+                let decision = self.act(|shard, around| shard.consumer_heartbeat(&request, around));
+                deliver(reply, decision.and_then(|decision| self.make_true(decision).map_err(GroupError::from)));
+            }
+            Command::DescribeConsumerGroup(group_id, reply) => {
+                deliver(reply, self.shard.describe_consumer_group(&group_id));
+            }
         }
     }
 
@@ -285,6 +334,15 @@ impl Runtime {
         let Proposal { outcomes, records } = proposal?;
         self.keep(&records)?;
         Ok(outcomes)
+    }
+
+    /// Makes a decision true, and gives the answer that follows from it.
+    fn make_true<T>(&mut self, decision: Decision<T>) -> Result<T, ErrorCode> {
+        self.keep(&decision.records)?;
+        if let Some(downgrade) = decision.downgrade {
+            self.act(|shard, around| shard.downgrade(*downgrade, around));
+        }
+        Ok(decision.answer)
     }
 
     fn keep(&mut self, records: &[GroupRecord]) -> Result<(), ErrorCode> {
@@ -299,7 +357,8 @@ impl Runtime {
     fn commit_transactional(&mut self, request: &TransactionalCommit) -> Outcomes {
         let TransactionalCommit { commit, producer, guard } = request;
         let now = self.clock.now();
-        let Proposal { outcomes, records } = self.shard.commit_transactional(commit, now)?;
+        let proposal = self.act(|shard, around| shard.commit_transactional(commit, around));
+        let Proposal { outcomes, records } = proposal?;
         if records.is_empty() {
             return Ok(outcomes);
         }
@@ -319,43 +378,60 @@ impl Runtime {
         Ok(())
     }
 
-    fn fetch_offsets(
-        &self,
-        group_id: &str,
-        partitions: Option<Vec<(String, i32)>>,
-        require_stable: bool,
-    ) -> FetchedOffsets {
+    fn fetch_offsets(&self, wanted: OffsetsWanted) -> Result<FetchedOffsets, ErrorCode> {
+        let OffsetsWanted { group_id, member_id, member_epoch, partitions, require_stable } = wanted;
+        self.shard.admit_fetch(&group_id, member_id.as_deref(), member_epoch)?;
         let found: Vec<_> = match partitions {
             None => {
-                let all = self.shard.all_offsets(group_id).into_iter();
+                let all = self.shard.all_offsets(&group_id).into_iter();
                 all.map(|(topic, partition, offset)| (topic, partition, Some(offset))).collect()
             }
             Some(partitions) => {
-                let offsets = self.shard.offsets(group_id, &partitions);
+                let offsets = self.shard.offsets(&group_id, &partitions);
                 let found = partitions.into_iter().zip(offsets);
                 found.map(|((topic, partition), offset)| (topic, partition, offset)).collect()
             }
         };
         let told = found.into_iter().map(|(topic, partition, offset)| {
             let offset = match require_stable {
-                true => self.shard.stable_offset(group_id, &topic, partition, offset),
+                true => self.shard.stable_offset(&group_id, &topic, partition, offset),
                 false => Ok(offset),
             };
             (topic, partition, offset)
         });
-        told.collect()
+        Ok(told.collect())
     }
 
     fn take_effects(&mut self) {
-        for effect in self.shard.take_effects() {
-            match effect {
-                Effect::Join(token, response) => self.joins.answer(token, response),
-                Effect::Sync(token, response) => self.syncs.answer(token, response),
-                Effect::Persist { group_id, value } => {
-                    let record = GroupRecord::group(&group_id, Some(&value));
-                    if let Err(error) = self.topic.append(&[record], self.clock.wall_ms()) {
-                        tracing::warn!(%error, group = %group_id, "a group's state is not kept; it rebalances after a restart");
+        // What one brings about may bring about others.
+        loop {
+            let effects = self.shard.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            effects.into_iter().for_each(|effect| self.take_effect(effect));
+        }
+    }
+
+    fn take_effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Join(token, response) => self.joins.answer(token, response),
+            Effect::Sync(token, response) => self.syncs.answer(token, response),
+            Effect::Persist { group_id, value } => {
+                let record = GroupRecord::group(&group_id, Some(&value));
+                if let Err(error) = self.topic.append(&[record], self.clock.wall_ms()) {
+                    tracing::warn!(%error, group = %group_id, "a group's state is not kept; it rebalances after a restart");
+                }
+            }
+            Effect::Decide(decision) => {
+                let waits = decision.answer.as_ref().map(|(token, response)| (*token, response.member_id.clone()));
+                match (self.make_true(*decision), waits) {
+                    (Ok(Some((token, response))), _) => self.joins.answer(token, response),
+                    (Ok(None), _) => {}
+                    (Err(error), Some((token, member_id))) => {
+                        self.joins.answer(token, JoinResponse::error(error, member_id));
                     }
+                    (Err(error), None) => tracing::warn!(%error, "groups could not be changed"),
                 }
             }
         }

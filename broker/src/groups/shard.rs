@@ -1,5 +1,8 @@
 //! The group coordinator as a state machine. Requests come in with the time; answers, timers and records come out.
 
+mod consumer;
+mod expiration;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,12 +13,15 @@ use brooklet_protocol::coordinator::offset_commit::{OffsetCommitKey, OffsetCommi
 use bytes::Bytes;
 
 use super::classic::{ClassicGroup, Effect, GroupSettings, TimerKey, TimerKind, Turn};
+use super::consumer::{CommitAdmission, ConsumerGroup, Decision};
 use super::group::Group;
+use super::group_configs::GroupConfigs;
 use super::offsets::CommittedOffsets;
 use super::requests::{
     CommitRequest, CommittedOffset, GroupDescription, GroupListing, JoinRequest, JoinResponse, LeavingMember,
     MemberIdentity, SyncRequest, SyncResponse, Token,
 };
+use super::topics_image::TopicsImage;
 use super::transactional_offsets::TransactionalOffsets;
 use crate::coordinator::timer::{Millis, TimerQueue};
 
@@ -58,6 +64,14 @@ pub(crate) struct Now {
     pub(crate) wall_ms: i64,
 }
 
+/// What a step may look at beside the groups: the time, the topics, the configs.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) now: Now,
+    pub(crate) topics: &'a dyn TopicsImage,
+    pub(crate) configs: &'a GroupConfigs,
+}
+
 /// All groups.
 #[derive(Debug)]
 pub(crate) struct GroupShard {
@@ -67,6 +81,8 @@ pub(crate) struct GroupShard {
     pub(super) transactional: TransactionalOffsets,
     timers: TimerQueue<TimerKey>,
     effects: Vec<Effect>,
+    /// When offsets that have reached their age are looked for.
+    next_expiration: Option<Millis>,
 }
 
 impl GroupShard {
@@ -78,7 +94,13 @@ impl GroupShard {
             transactional: TransactionalOffsets::default(),
             timers: TimerQueue::default(),
             effects: Vec::new(),
+            next_expiration: None,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn group(&self, group_id: &str) -> Option<&Group> {
+        self.groups.get(group_id)
     }
 
     /// What has come of the steps since this was last asked.
@@ -88,24 +110,32 @@ impl GroupShard {
 
     /// When [`GroupShard::on_time`] wants to be called next.
     pub(crate) fn next_deadline(&self) -> Option<Millis> {
-        self.timers.next_deadline()
+        self.timers.next_deadline().into_iter().chain(self.next_expiration).min()
     }
 
     /// Does what is due.
-    pub(crate) fn on_time(&mut self, now: Now) {
+    pub(crate) fn on_time(&mut self, around: &Surroundings<'_>) {
+        let now = around.now;
         while let Some(TimerKey { group_id, kind }) = self.timers.pop_due(now.monotonic) {
+            self.on_consumer_timer(&group_id, &kind, around);
             self.step_classic(&group_id, now, |group, turn| match kind {
                 TimerKind::Join => group.on_join_timer(turn),
                 TimerKind::Sync => group.on_sync_timer(turn),
                 TimerKind::Session(member_id) => group.on_session_timer(&member_id, turn),
+                TimerKind::Revocation(_) | TimerKind::ClassicJoin(_) | TimerKind::ClassicSync(_) => {}
             });
         }
+        self.expire_offsets_if_due(now);
     }
 
-    pub(crate) fn join(&mut self, token: Token, request: &JoinRequest, now: Now) {
+    pub(crate) fn join(&mut self, token: Token, request: &JoinRequest, around: &Surroundings<'_>) {
+        let now = around.now;
         if let Err(error) = self.check_join(request) {
             let response = JoinResponse::error(error, request.member_id.as_str());
             self.effects.push(Effect::Join(token, response));
+            return;
+        }
+        if self.join_consumer_group(token, request, around) {
             return;
         }
         self.group_or_new(&request.group_id, now);
@@ -129,7 +159,14 @@ impl GroupShard {
         Ok(())
     }
 
-    pub(crate) fn sync(&mut self, token: Token, request: &SyncRequest, now: Now) {
+    pub(crate) fn sync(&mut self, token: Token, request: &SyncRequest, around: &Surroundings<'_>) {
+        let now = around.now;
+        if let Some(synced) =
+            self.with_consumer(&request.group_id, around, |group, step| group.sync_classic(request, step))
+        {
+            self.effects.push(Effect::Sync(token, synced.unwrap_or_else(SyncResponse::error)));
+            return;
+        }
         if self.step_classic(&request.group_id, now, |group, turn| group.sync(token, request, turn)).is_some() {
             return;
         }
@@ -140,7 +177,12 @@ impl GroupShard {
         self.effects.push(Effect::Sync(token, SyncResponse::error(error)));
     }
 
-    pub(crate) fn heartbeat(&mut self, member: &MemberIdentity, now: Now) -> ErrorCode {
+    pub(crate) fn heartbeat(&mut self, member: &MemberIdentity, around: &Surroundings<'_>) -> ErrorCode {
+        let now = around.now;
+        let beaten = self.with_consumer(&member.group_id, around, |group, step| group.heartbeat_classic(member, step));
+        if let Some(outcome) = beaten {
+            return outcome.err().unwrap_or_default();
+        }
         let outcome = self.step_classic(&member.group_id, now, |group, turn| group.heartbeat(member, turn));
         match outcome {
             Some(outcome) => outcome.err().unwrap_or_default(),
@@ -154,33 +196,45 @@ impl GroupShard {
         &mut self,
         group_id: &str,
         members: &[LeavingMember],
-        now: Now,
-    ) -> Result<Vec<ErrorCode>, ErrorCode> {
+        around: &Surroundings<'_>,
+    ) -> Result<Decision<Vec<ErrorCode>>, ErrorCode> {
         if group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
-        let outcomes = self.step_classic(group_id, now, |group, turn| group.leave(members, turn));
-        Ok(outcomes.unwrap_or_else(|| vec![ErrorCode::UnknownMemberId; members.len()]))
+        let left = self.with_consumer(group_id, around, |group, step| group.leave_classic(members, step));
+        if let Some(decision) = left {
+            return Ok(decision);
+        }
+        let outcomes = self.step_classic(group_id, around.now, |group, turn| group.leave(members, turn));
+        Ok(Decision::only(outcomes.unwrap_or_else(|| vec![ErrorCode::UnknownMemberId; members.len()])))
     }
 
     /// The records that commit the offsets, or why none may be.
-    pub(crate) fn commit(&mut self, request: &CommitRequest, now: Now) -> Result<Proposal, ErrorCode> {
-        let member = &request.member;
+    pub(crate) fn commit(&mut self, request: &CommitRequest, around: &Surroundings<'_>) -> Result<Proposal, ErrorCode> {
+        let (member, now) = (&request.member, around.now);
         if member.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
-        match self.step(&member.group_id, now, |group, turn| group.admit_commit(member, turn)) {
+        let knows_epochs = request.knows_group_id_not_found;
+        let admitted = self.step(&member.group_id, now, |group, turn| group.admit_commit(member, knows_epochs, turn));
+        let admission = match admitted {
             Some(admitted) => admitted?,
             // A group without members: whoever assigns its own partitions, or an administrator.
-            None if member.generation < 0 => {}
+            None if member.generation < 0 => CommitAdmission::Any,
             None if request.knows_group_id_not_found => return Err(ErrorCode::GroupIdNotFound),
             None => return Err(ErrorCode::IllegalGeneration),
-        }
-        Ok(self.propose_commit(request, now))
+        };
+        self.propose_commit(request, &admission, around)
     }
 
     /// The records of offsets that may be committed, but for those whose metadata is too large.
-    pub(super) fn propose_commit(&self, request: &CommitRequest, now: Now) -> Proposal {
+    pub(super) fn propose_commit(
+        &self,
+        request: &CommitRequest,
+        admission: &CommitAdmission,
+        around: &Surroundings<'_>,
+    ) -> Result<Proposal, ErrorCode> {
+        let now = around.now;
         let expire_timestamp = request.retention_ms.map_or(-1, |retention| now.wall_ms.saturating_add(retention));
         let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
         for offset in &request.offsets {
@@ -188,6 +242,7 @@ impl GroupShard {
                 proposal.outcomes.push(ErrorCode::OffsetMetadataTooLarge);
                 continue;
             }
+            admission.check(|| Some(around.topics.by_name(&offset.topic)?.id), offset.partition)?;
             let key = OffsetCommitKey {
                 group: request.member.group_id.clone(),
                 topic: offset.topic.clone(),
@@ -203,7 +258,17 @@ impl GroupShard {
             proposal.outcomes.push(ErrorCode::None);
             proposal.records.push(GroupRecord::offset(&key, Some(&value)));
         }
-        proposal
+        Ok(proposal)
+    }
+
+    /// Whether whoever says that it is this member may read the group's offsets.
+    pub(crate) fn admit_fetch(
+        &self,
+        group_id: &str,
+        member_id: Option<&str>,
+        member_epoch: i32,
+    ) -> Result<(), ErrorCode> {
+        self.groups.get(group_id).map_or(Ok(()), |group| group.admit_fetch(member_id, member_epoch))
     }
 
     /// The committed offsets of these partitions; `None` where there is none.
@@ -248,7 +313,7 @@ impl GroupShard {
                     Ok(()) => {
                         let keys = self.offset_keys(group_id);
                         proposal.records.extend(keys.iter().map(|key| GroupRecord::offset(key, None)));
-                        proposal.records.push(GroupRecord::group(group_id, None));
+                        proposal.records.extend(group.tombstones());
                         ErrorCode::None
                     }
                 },
@@ -283,11 +348,13 @@ impl GroupShard {
     }
 
     /// All records have been taken in: the members that were there are expected to be heard from.
-    pub(crate) fn loaded(&mut self, now: Now) {
+    pub(crate) fn loaded(&mut self, around: &Surroundings<'_>) {
         let group_ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
         for group_id in group_ids {
-            self.step(&group_id, now, Group::resume);
+            self.step_classic(&group_id, around.now, |group, turn| group.resume(turn));
+            self.with_consumer(&group_id, around, ConsumerGroup::resume);
         }
+        self.next_expiration = Some(around.now.monotonic + self.settings.offsets_retention_check_interval_ms);
     }
 
     fn take_in(&mut self, key: Bytes, value: Option<Bytes>, now: Now, loading: bool) {
@@ -301,9 +368,12 @@ impl GroupShard {
                     }
                     self.offsets.replay(key, value);
                 }
+                GroupRecordKey::ConsumerGroup(key) => self.replay_consumer(key, value)?,
                 GroupRecordKey::GroupMetadata(group_id) => match value {
                     None => {
-                        self.groups.remove(group_id.as_str());
+                        if self.groups.get(group_id.as_str()).is_some_and(|group| group.classic().is_some()) {
+                            self.groups.remove(group_id.as_str());
+                        }
                     }
                     Some(value) if loading => {
                         let group_id: Arc<str> = group_id.into();

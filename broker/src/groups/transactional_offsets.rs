@@ -8,9 +8,10 @@ use brooklet_protocol::coordinator::GroupRecordKey;
 use brooklet_protocol::coordinator::offset_commit::{OffsetCommitKey, OffsetCommitValue};
 use bytes::Bytes;
 
+use super::consumer::CommitAdmission;
 use super::offsets::RecordOrder;
 use super::requests::{CommitRequest, CommittedOffset};
-use super::shard::{GroupShard, Now, Proposal};
+use super::shard::{GroupShard, Now, Proposal, Surroundings};
 
 /// Which records a marker ends: those of a producer in one partition of `__consumer_offsets`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -95,15 +96,23 @@ impl TransactionalOffsets {
 
 impl GroupShard {
     /// The records that commit offsets in a transaction, or why none may be.
-    pub(crate) fn commit_transactional(&self, request: &CommitRequest, now: Now) -> Result<Proposal, ErrorCode> {
+    pub(crate) fn commit_transactional(
+        &self,
+        request: &CommitRequest,
+        around: &Surroundings<'_>,
+    ) -> Result<Proposal, ErrorCode> {
         let member = &request.member;
-        match self.groups.get(member.group_id.as_str()) {
+        let admission = match self.groups.get(member.group_id.as_str()) {
             Some(group) => group.admit_transactional_commit(member)?,
             // A group without members: whoever assigns its own partitions.
-            None if member.generation < 0 => {}
+            None if member.generation < 0 => CommitAdmission::Any,
             None => return Err(ErrorCode::IllegalGeneration),
-        }
-        Ok(self.propose_commit(request, now))
+        };
+        // This API knows of no epochs, so that a stale one is a generation of old.
+        self.propose_commit(request, &admission, around).map_err(|error| match error {
+            ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+            other => other,
+        })
     }
 
     /// Takes in a record of a transaction, live and at start alike.
@@ -167,21 +176,15 @@ fn key(group_id: &str, topic: &str, partition: i32) -> OffsetCommitKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::groups::classic::GroupSettings;
     use crate::groups::requests::{MemberIdentity, OffsetToCommit};
+    use crate::groups::testing::{settings, without_topics};
 
     const NOW: Now = Now { monotonic: 0, wall_ms: 0 };
     const FIRST: Marked = Marked { partition: 0, producer_id: 1 };
     const SECOND: Marked = Marked { partition: 0, producer_id: 2 };
 
     fn shard() -> GroupShard {
-        GroupShard::new(GroupSettings {
-            min_session_timeout_ms: 1,
-            max_session_timeout_ms: 10_000,
-            initial_rebalance_delay_ms: 0,
-            max_size: 10,
-            offset_metadata_max_bytes: 10,
-        })
+        GroupShard::new(settings(0))
     }
 
     fn request(generation: i32, offset: i64) -> CommitRequest {
@@ -198,13 +201,13 @@ mod tests {
     }
 
     fn commit(shard: &mut GroupShard, marked: Marked, offset: i64) {
-        for record in shard.commit_transactional(&request(-1, offset), NOW).unwrap().records {
+        for record in shard.commit_transactional(&request(-1, offset), &without_topics(NOW)).unwrap().records {
             shard.replay_transactional(marked, record.key, record.value, NOW);
         }
     }
 
     fn commit_at_once(shard: &mut GroupShard, offset: i64) {
-        for record in shard.commit(&request(-1, offset), NOW).unwrap().records {
+        for record in shard.commit(&request(-1, offset), &without_topics(NOW)).unwrap().records {
             shard.replay(&record, NOW);
         }
     }
@@ -274,6 +277,6 @@ mod tests {
     #[test]
     fn who_names_a_generation_must_be_of_it() {
         let shard = shard();
-        assert_eq!(shard.commit_transactional(&request(3, 1), NOW), Err(ErrorCode::IllegalGeneration));
+        assert_eq!(shard.commit_transactional(&request(3, 1), &without_topics(NOW)), Err(ErrorCode::IllegalGeneration));
     }
 }

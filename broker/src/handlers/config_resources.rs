@@ -1,5 +1,5 @@
-//! What has configs: topics, the broker, its loggers and subscriptions to clients' metrics. Shared by the handlers that
-//! describe and alter them.
+//! What has configs: topics, groups, the broker, its loggers and subscriptions to clients' metrics. Shared by the
+//! handlers that describe and alter them.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use brooklet_protocol::{ErrorCode, StrBytes};
 use super::{refusal, text};
 use crate::apis::RequestContext;
 use crate::config::{
-    AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_client_metrics, alter_topic,
-    replace_broker, validate_client_metrics, validate_topic,
+    AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_client_metrics, alter_group,
+    alter_topic, replace_broker, validate_client_metrics, validate_group, validate_topic,
 };
 use crate::node::NodeConfig;
 use crate::topics::{Topic, TopicError};
@@ -23,6 +23,8 @@ pub(super) enum Resource {
     BrokerLogger,
     /// A subscription to clients' metrics, by name.
     ClientMetrics(String),
+    /// A group, which need not exist.
+    Group(String),
 }
 
 /// How its configs are to change.
@@ -41,6 +43,7 @@ const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
+const GROUP: i8 = 32;
 
 impl Resource {
     /// The resource of this type and name.
@@ -59,6 +62,8 @@ impl Resource {
             }
             CLIENT_METRICS if name.is_empty() => Err(invalid("Subscription name can't be empty".to_owned())),
             CLIENT_METRICS => Ok(Self::ClientMetrics(name.to_owned())),
+            GROUP if name.is_empty() => Err(invalid("a group's name must not be empty".to_owned())),
+            GROUP => Ok(Self::Group(name.to_owned())),
             other => Err(invalid(format!("resources of type {other} have no configs here"))),
         }
     }
@@ -70,6 +75,7 @@ impl Resource {
             Self::Broker(scope) => change_broker(cx, *scope, change, validate_only),
             Self::BrokerLogger => change_loggers(cx, change, validate_only),
             Self::ClientMetrics(name) => change_client_metrics(cx, name, change, validate_only),
+            Self::Group(group_id) => change_group(cx, group_id, change, validate_only),
         }
     }
 }
@@ -128,6 +134,27 @@ fn change_client_metrics(cx: &RequestContext, name: &str, change: &Change, valid
         return Ok(());
     }
     cx.node.topics.set_client_metrics(name, configs).map_err(|error| refusal(&error))
+}
+
+fn change_group(cx: &RequestContext, group_id: &str, change: &Change, validate_only: bool) -> Result<(), Refused> {
+    let changed = cx.node.change_group_config(group_id, |present, layers| {
+        let changed = match change {
+            Change::Some(changes) => alter_group(present, changes, layers),
+            Change::All(configs) => validate_group(configs, layers).map(|()| configs.clone()),
+        };
+        let changed = changed.map_err(|error| NotChanged(refused(&error)))?;
+        Ok((!validate_only).then_some(changed))
+    });
+    changed.map_err(|NotChanged(refused)| refused)
+}
+
+/// Why a group's configs stay as they are.
+struct NotChanged(Refused);
+
+impl From<TopicError> for NotChanged {
+    fn from(error: TopicError) -> Self {
+        Self(refusal(&error))
+    }
 }
 
 /// What the catalog keeps of one scope.

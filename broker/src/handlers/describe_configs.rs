@@ -1,7 +1,7 @@
 //! DescribeConfigs: v1-4
 //!
-//! Topics, the broker, its loggers (KIP-412) and subscriptions to clients' metrics (KIP-714); the broker with the empty
-//! name stands for what is set for all brokers. v1 synonyms
+//! Topics, groups, which need not exist, the broker, its loggers (KIP-412) and subscriptions to clients' metrics
+//! (KIP-714); the broker with the empty name stands for what is set for all brokers. v1 synonyms
 //! (KIP-226), v3 types and documentation (KIP-569).
 
 use brooklet_protocol::messages::describe_configs_response::{
@@ -13,7 +13,8 @@ use super::config_resources::Resource;
 use super::text;
 use crate::apis::{Api, RequestContext};
 use crate::config::{
-    ConfigEntry, DynamicScope, describe_broker, describe_client_metrics, describe_dynamic_default, describe_topic,
+    ConfigEntry, DynamicScope, describe_broker, describe_client_metrics, describe_dynamic_default, describe_group,
+    describe_topic,
 };
 
 pub(crate) const API: Api = Api::new::<DescribeConfigsRequest>("DescribeConfigs", 1..=4);
@@ -41,6 +42,7 @@ fn describe(cx: &RequestContext, resource: &Resource, wanted: impl Fn(&str) -> b
     let layers = &cx.node.config().layers;
     match resource {
         Resource::Topic(topic) => describe_topic(&topic.settings().overrides, layers, wanted),
+        Resource::Group(group_id) => describe_group(&cx.node.configs_of_group(group_id), layers, wanted),
         Resource::Broker(DynamicScope::Broker) => describe_broker(layers, wanted),
         Resource::Broker(DynamicScope::Default) => describe_dynamic_default(layers, wanted),
         Resource::BrokerLogger => cx.node.loggers.describe(wanted),

@@ -1,8 +1,8 @@
 //! OffsetFetch: v1-10
 //!
 //! v2 null topics ask for all · v5 leader epoch · v7 only stable offsets: one that a transaction has yet to decide on is
-//! UNSTABLE_OFFSET_COMMIT (KIP-447) · v8 several groups (KIP-709) · v10 topics by id. What was never committed is -1,
-//! which is no error.
+//! UNSTABLE_OFFSET_COMMIT (KIP-447) · v8 several groups (KIP-709) · v9 who asks, whose epoch must be its own in a
+//! consumer group (KIP-848) · v10 topics by id. What was never committed is -1, which is no error.
 
 use brooklet_protocol::messages::offset_fetch_request::OffsetFetchRequestTopics;
 use brooklet_protocol::messages::offset_fetch_response::{
@@ -15,6 +15,7 @@ use brooklet_protocol::{ErrorCode, StrBytes};
 use super::{text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::groups::requests::CommittedOffset;
+use crate::groups::runtime::OffsetsWanted;
 
 pub(crate) const API: Api = Api::new::<OffsetFetchRequest>("OffsetFetch", 1..=10);
 
@@ -24,7 +25,13 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> 
             let each = topics.into_iter().map(|topic| (topic.name, topic.partition_indexes));
             each.collect::<Vec<_>>()
         });
-        return match offsets(cx, &request.group_id, asked.as_deref(), request.require_stable).await {
+        let wanted = OffsetsWanted {
+            group_id: request.group_id.to_string(),
+            member_epoch: -1,
+            require_stable: request.require_stable,
+            ..OffsetsWanted::default()
+        };
+        return match offsets(cx, wanted, asked.as_deref()).await {
             Ok(found) => OffsetFetchResponse::default().with_topics(found.into_iter().map(topic_before_v8).collect()),
             Err(error) if cx.version < 2 => {
                 let asked = asked.unwrap_or_default().into_iter();
@@ -36,7 +43,14 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> 
     let mut groups = Vec::with_capacity(request.groups.len());
     for mut group in request.groups {
         let group_id = std::mem::take(&mut group.group_id);
-        let response = match in_group(cx, &group_id, group.topics, request.require_stable).await {
+        let wanted = OffsetsWanted {
+            group_id: group_id.to_string(),
+            member_id: group.member_id.map(|id| id.to_string()),
+            member_epoch: group.member_epoch,
+            partitions: None,
+            require_stable: request.require_stable,
+        };
+        let response = match in_group(cx, wanted, group.topics).await {
             Ok(topics) => OffsetFetchResponseGroup::default().with_topics(topics),
             Err(error) => OffsetFetchResponseGroup::default().with_error_code(error.code()),
         };
@@ -48,9 +62,8 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetFetchRequest) -> 
 /// What one of several groups has committed. Topics with unknown ids come last.
 async fn in_group(
     cx: &RequestContext,
-    group_id: &str,
+    wanted: OffsetsWanted,
     asked: Option<Vec<OffsetFetchRequestTopics>>,
-    require_stable: bool,
 ) -> Result<Vec<OffsetFetchResponseTopics>, ErrorCode> {
     let by_id = cx.version >= 10;
     let mut unknown = Vec::new();
@@ -67,7 +80,7 @@ async fn in_group(
         }
         known
     });
-    let found = offsets(cx, group_id, asked.as_deref(), require_stable).await?;
+    let found = offsets(cx, wanted, asked.as_deref()).await?;
     let topics = found.into_iter().filter_map(|(name, partitions)| {
         if !by_id {
             return Some(topic((name, partitions)));
@@ -85,9 +98,8 @@ type Fetched = Result<Option<CommittedOffset>, ErrorCode>;
 
 async fn offsets(
     cx: &RequestContext,
-    group_id: &str,
+    wanted: OffsetsWanted,
     asked: Option<&[(TopicName, Vec<i32>)]>,
-    require_stable: bool,
 ) -> Result<Vec<TopicOffsets>, ErrorCode> {
     let partitions = asked.map(|topics| {
         let each = topics
@@ -95,7 +107,7 @@ async fn offsets(
             .flat_map(|(name, partitions)| partitions.iter().map(|partition| (name.to_string(), *partition)));
         each.collect()
     });
-    let found = cx.node.groups.fetch_offsets(group_id.to_owned(), partitions, require_stable).await?;
+    let found = cx.node.groups.fetch_offsets(OffsetsWanted { partitions, ..wanted }).await?;
     let mut topics: Vec<TopicOffsets> = Vec::new();
     for (topic, partition, offset) in found {
         match topics.last_mut().filter(|(name, _)| **name == *topic) {

@@ -8,7 +8,9 @@ pub mod transaction_log;
 
 use bytes::Bytes;
 
-use crate::cursor::{Cursor, Malformed};
+pub use crate::cursor::Malformed;
+
+use crate::cursor::Cursor;
 
 /// The key of a record in `__consumer_offsets`.
 #[derive(Debug, Clone, PartialEq, Eq)]

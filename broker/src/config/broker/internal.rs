@@ -2,7 +2,7 @@
 
 use crate::config::definition::{ConfigDef, config_defs};
 use crate::config::effects::{
-    CONSUMER_PROTOCOL, NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, RELEASED_ONLY, RETENTION, SHARE_GROUPS,
+    NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, REGEX_AT_ONCE, RELEASED_ONLY, RETENTION, SHARE_GROUPS,
     TIERING,
 };
 use crate::config::validator::Validator::{Any, AtLeast, Fraction};
@@ -14,7 +14,7 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "time between reports of slow controller events";
     Long "follower.replication.throttled.rate" = null, AtLeast(0), ClusterWide, ONE_NODE,
         "bytes a second throttled followers may read; set at run time only";
-    Int "group.consumer.regex.refresh.interval.ms" = "600000", AtLeast(10000), ReadOnly, CONSUMER_PROTOCOL,
+    Int "group.consumer.regex.refresh.interval.ms" = "600000", AtLeast(10000), ReadOnly, REGEX_AT_ONCE,
         "time between refreshes of a regular expression subscription";
     Int "group.share.initialize.retry.interval.ms" = "30000", AtLeast(1), ReadOnly, SHARE_GROUPS,
         "wait before share state is initialised again";

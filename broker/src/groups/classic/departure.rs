@@ -42,6 +42,9 @@ impl ClassicGroup {
         if self.members.get(member_id).is_some_and(waits) {
             return;
         }
+        if !self.members.contains_key(member_id) && !self.pending_joins.contains(member_id) {
+            return;
+        }
         if self.members.contains_key(member_id) {
             tracing::info!(group = %self.group_id, member = member_id, "session timed out, member is removed");
         }

@@ -182,6 +182,11 @@ impl ClassicGroup {
         }
     }
 
+    /// All members are to join anew.
+    pub(crate) fn rebalance(&mut self, reason: &str, turn: &mut Turn<'_>) {
+        self.prepare_rebalance(reason, turn);
+    }
+
     pub(super) fn rebalance_or_complete(&mut self, reason: &str, turn: &mut Turn<'_>) {
         match self.state {
             GroupState::Empty | GroupState::CompletingRebalance | GroupState::Stable => {
@@ -314,7 +319,7 @@ impl ClassicGroup {
     }
 
     /// The protocol that all members know and most of them like best.
-    fn select_protocol(&self) -> Option<String> {
+    pub(super) fn select_protocol(&self) -> Option<String> {
         let first = self.members.values().next()?;
         let candidates: Vec<&str> = first
             .protocols

@@ -19,15 +19,18 @@ use brooklet_protocol::consumer;
 use brooklet_protocol::coordinator::group_metadata::{GroupMetadataValue, MemberMetadata};
 use bytes::Bytes;
 
+use super::consumer::{ConsumerGroupSettings, Decision};
+use super::offsets::OffsetsAge;
 use super::requests::{
     GroupDescription, GroupListing, GroupState, GroupType, JoinResponse, JoinedMember, MemberDescription,
     MemberIdentity, SyncResponse, Token,
 };
+use super::shard::GroupRecord;
 use crate::coordinator::timer::{Millis, TimerQueue};
 pub(crate) use member::Member;
 
 /// What a group does to the world.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Effect {
     /// Answers a waiting join.
     Join(Token, JoinResponse),
@@ -41,6 +44,8 @@ pub(crate) enum Effect {
         /// Its state.
         value: GroupMetadataValue,
     },
+    /// Makes a decision on a consumer group true, and answers the join that it was made for.
+    Decide(Box<Decision<Option<(Token, JoinResponse)>>>),
 }
 
 /// Names a timer.
@@ -59,6 +64,12 @@ pub(crate) enum TimerKind {
     Sync,
     /// A member has been silent for too long.
     Session(String),
+    /// A member of a consumer group has not given up partitions in time.
+    Revocation(String),
+    /// A classic member of a consumer group has not rejoined in time.
+    ClassicJoin(String),
+    /// A classic member of a consumer group has not asked for its assignment in time.
+    ClassicSync(String),
 }
 
 /// The configs that groups follow.
@@ -74,6 +85,12 @@ pub(crate) struct GroupSettings {
     pub(crate) max_size: usize,
     /// `offset.metadata.max.bytes`.
     pub(crate) offset_metadata_max_bytes: usize,
+    /// `offsets.retention.minutes`.
+    pub(crate) offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub(crate) offsets_retention_check_interval_ms: u64,
+    /// Those of consumer groups.
+    pub(crate) consumer: ConsumerGroupSettings,
 }
 
 /// How long a new member may wait in a join: it has no session yet and cannot be heard.
@@ -150,6 +167,77 @@ impl ClassicGroup {
         }
         group.state = if group.members.is_empty() { GroupState::Empty } else { GroupState::Stable };
         group
+    }
+
+    /// A group whose members have what they were assigned elsewhere.
+    pub(crate) fn assemble(group_id: Arc<str>, generation: i32, members: Vec<Member>, wall_ms: i64) -> Self {
+        let mut group = Self::new(group_id, wall_ms);
+        group.generation = generation;
+        group.leader = members.first().map(|member| member.id.clone());
+        members.into_iter().for_each(|member| group.insert(member));
+        group.protocol = group.select_protocol();
+        group.state = GroupState::Stable;
+        group.was_empty = false;
+        group
+    }
+
+    /// Its members go on in a group of another kind: who waits is told to come again.
+    pub(crate) fn abandon(&mut self, turn: &mut Turn<'_>) {
+        for kind in [TimerKind::Join, TimerKind::Sync] {
+            turn.timers.disarm(&self.timer(kind));
+        }
+        for member_id in std::mem::take(&mut self.pending_joins) {
+            turn.timers.disarm(&self.session_key(&member_id));
+        }
+        for member in self.members.values_mut() {
+            if let Some(token) = member.awaiting_join.take() {
+                let response = JoinResponse::error(ErrorCode::RebalanceInProgress, member.id.as_str());
+                turn.effects.push(Effect::Join(token, response));
+            }
+            if let Some(token) = member.awaiting_sync.take() {
+                turn.effects.push(Effect::Sync(token, SyncResponse::error(ErrorCode::RebalanceInProgress)));
+            }
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.group_id
+    }
+
+    pub(crate) fn generation(&self) -> i32 {
+        self.generation
+    }
+
+    pub(crate) fn protocol_type(&self) -> Option<&str> {
+        self.protocol_type.as_deref()
+    }
+
+    /// Its members, by id.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// No members have a part in it, even if some are on the way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.state == GroupState::Empty
+    }
+
+    /// The record of how it stands now.
+    pub(crate) fn record(&self) -> GroupRecord {
+        GroupRecord::group(&self.group_id, Some(&self.metadata_value()))
+    }
+
+    /// Since when its offsets age (`OffsetExpirationCondition`); `None` while they do not.
+    pub(crate) fn offsets_age(&self) -> Option<OffsetsAge> {
+        match (&self.protocol_type, self.state) {
+            (None, _) => Some(OffsetsAge::SinceCommit),
+            (Some(_), GroupState::Empty) if self.state_changed_ms >= 0 => {
+                Some(OffsetsAge::Since(self.state_changed_ms))
+            }
+            (Some(_), GroupState::Empty) => Some(OffsetsAge::SinceCommit),
+            (Some(kind), GroupState::Stable) if kind == consumer::PROTOCOL_TYPE => Some(OffsetsAge::SinceCommit),
+            (Some(_), _) => None,
+        }
     }
 
     /// Begins the sessions of a restored group's members.
@@ -334,7 +422,8 @@ impl ClassicGroup {
         self.leader.as_deref() == Some(member_id)
     }
 
-    fn metadata_of(&self, member: &Member) -> Bytes {
+    /// What a member says of itself for the protocol that the group has agreed on.
+    pub(crate) fn metadata_of(&self, member: &Member) -> Bytes {
         self.protocol.as_deref().map(|name| member.metadata(name)).unwrap_or_default()
     }
 

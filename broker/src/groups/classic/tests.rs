@@ -7,25 +7,16 @@ use brooklet_protocol::ErrorCode;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{Effect, GroupSettings};
+use super::Effect;
 use crate::groups::requests::{
     GroupState, JoinRequest, JoinResponse, LeavingMember, MemberIdentity, Protocol, SyncRequest, SyncResponse, Token,
 };
-use crate::groups::shard::{GroupShard, Now};
+use crate::groups::shard::{GroupShard, Now, Surroundings};
+use crate::groups::testing::{settings, without_topics};
 
 const GROUP: &str = "g";
 const SESSION_MS: u64 = 6_000;
 const REBALANCE_MS: u64 = 10_000;
-
-fn settings(initial_delay: u64) -> GroupSettings {
-    GroupSettings {
-        min_session_timeout_ms: 100,
-        max_session_timeout_ms: 1_800_000,
-        initial_rebalance_delay_ms: initial_delay,
-        max_size: usize::MAX,
-        offset_metadata_max_bytes: 4096,
-    }
-}
 
 /// What a client does next.
 #[derive(Debug, Clone)]
@@ -90,8 +81,8 @@ impl World {
         }
     }
 
-    fn clock(&self) -> Now {
-        Now { monotonic: self.now, wall_ms: self.now as i64 }
+    fn around(&self) -> Surroundings<'static> {
+        without_topics(Now { monotonic: self.now, wall_ms: self.now as i64 })
     }
 
     fn token(&mut self, client: usize, join: bool) -> Token {
@@ -116,8 +107,8 @@ impl World {
             Op::Sync { client } => self.sync(client),
             Op::Heartbeat { client } => {
                 let identity = self.identity(client);
-                let now = self.clock();
-                self.shard.heartbeat(&identity, now);
+                let around = self.around();
+                self.shard.heartbeat(&identity, &around);
             }
             Op::Leave { client } => {
                 let leaving = LeavingMember {
@@ -125,14 +116,14 @@ impl World {
                     group_instance_id: self.clients[client].instance.clone(),
                     reason: None,
                 };
-                let now = self.clock();
-                let outcomes = self.shard.leave(GROUP, &[leaving], now).unwrap();
+                let around = self.around();
+                let outcomes = self.shard.leave(GROUP, &[leaving], &around).unwrap().answer;
                 assert_eq!(outcomes.len(), 1);
             }
             Op::Pass { ms } => {
                 self.now += ms;
-                let now = self.clock();
-                self.shard.on_time(now);
+                let around = self.around();
+                self.shard.on_time(&around);
             }
         }
         self.take_effects();
@@ -160,8 +151,8 @@ impl World {
             can_skip_assignment: true,
             reason: None,
         };
-        let now = self.clock();
-        self.shard.join(token, &request, now);
+        let around = self.around();
+        self.shard.join(token, &request, &around);
     }
 
     fn sync(&mut self, client: usize) {
@@ -183,8 +174,8 @@ impl World {
             protocol_name: None,
             assignments,
         };
-        let now = self.clock();
-        self.shard.sync(token, &request, now);
+        let around = self.around();
+        self.shard.sync(token, &request, &around);
     }
 
     fn take_effects(&mut self) {
@@ -201,6 +192,7 @@ impl World {
                     self.on_sync(client, &response);
                 }
                 Effect::Persist { value, .. } => assert!(value.generation >= 0),
+                Effect::Decide(_) => panic!("there is no consumer group"),
             }
         }
     }
@@ -263,8 +255,8 @@ impl World {
     fn fall_silent(&mut self) {
         for _ in 0..50 {
             self.now += 60_000;
-            let now = self.clock();
-            self.shard.on_time(now);
+            let around = self.around();
+            self.shard.on_time(&around);
             self.take_effects();
         }
         assert!(self.waiting.is_empty(), "{} requests were never answered", self.waiting.len());
@@ -338,7 +330,7 @@ fn a_member_that_falls_silent_is_removed_after_its_session_and_the_rest_rebalanc
     stabilise(&mut world, &[0]);
     world.run(&Op::Join { client: 1, protocols: 1 });
     world.run(&Op::Join { client: 1, protocols: 1 });
-    assert_eq!(world.shard.heartbeat(&world.identity(0), world.clock()), ErrorCode::RebalanceInProgress);
+    assert_eq!(world.shard.heartbeat(&world.identity(0), &world.around()), ErrorCode::RebalanceInProgress);
     world.run(&Op::Join { client: 0, protocols: 1 });
     world.run(&Op::Sync { client: 0 });
     world.run(&Op::Sync { client: 1 });
@@ -349,8 +341,8 @@ fn a_member_that_falls_silent_is_removed_after_its_session_and_the_rest_rebalanc
         world.run(&Op::Heartbeat { client: 0 });
     }
     assert_eq!(world.shard.describe(GROUP).unwrap().members.len(), 1);
-    assert_eq!(world.shard.heartbeat(&world.identity(0), world.clock()), ErrorCode::RebalanceInProgress);
-    assert_eq!(world.shard.heartbeat(&world.identity(1), world.clock()), ErrorCode::UnknownMemberId);
+    assert_eq!(world.shard.heartbeat(&world.identity(0), &world.around()), ErrorCode::RebalanceInProgress);
+    assert_eq!(world.shard.heartbeat(&world.identity(1), &world.around()), ErrorCode::UnknownMemberId);
 }
 
 #[test]
@@ -364,8 +356,8 @@ fn a_static_member_that_restarts_keeps_its_place_and_fences_its_old_self() {
     let after = world.identity(3);
     assert_eq!(after.generation, 1, "no rebalance");
     assert_ne!(after.member_id, before.member_id);
-    assert_eq!(world.shard.heartbeat(&after, world.clock()), ErrorCode::None);
-    assert_eq!(world.shard.heartbeat(&before, world.clock()), ErrorCode::FencedInstanceId);
+    assert_eq!(world.shard.heartbeat(&after, &world.around()), ErrorCode::None);
+    assert_eq!(world.shard.heartbeat(&before, &world.around()), ErrorCode::FencedInstanceId);
 }
 
 #[test]

@@ -63,6 +63,7 @@ fn source_name(source: ConfigSource) -> &'static str {
         ConfigSource::DefaultConfig => "DEFAULT_CONFIG",
         ConfigSource::DynamicBrokerLoggerConfig => "DYNAMIC_BROKER_LOGGER_CONFIG",
         ConfigSource::ClientMetricsConfig => "CLIENT_METRICS_CONFIG",
+        ConfigSource::GroupConfig => "GROUP_CONFIG",
     }
 }
 

@@ -34,8 +34,9 @@ pub(crate) async fn handle(cx: &RequestContext, request: MetadataRequest) -> Met
             // Before v4 the client could not say, and topics were made.
             let may_create = request.allow_auto_topic_creation || cx.version < 4;
             let one = |topic: brooklet_protocol::messages::metadata_request::MetadataRequestTopic| match topic.name {
-                Some(name) => answer.by_name(name, may_create),
-                None => answer.by_id(topic.topic_id),
+                // Whoever asks by id may say no name or an empty one.
+                Some(name) if topic.topic_id.is_nil() => answer.by_name(name, may_create),
+                _ => answer.by_id(topic.topic_id),
             };
             topics.into_iter().map(one).collect()
         }

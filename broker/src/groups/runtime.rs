@@ -242,7 +242,7 @@ impl Runtime {
                 },
                 () = timer => {}
             }
-            self.act(|shard, around| shard.on_time(around));
+            self.act(GroupShard::on_time);
             self.take_effects();
         }
     }
@@ -256,7 +256,7 @@ impl Runtime {
                 Kept::Transactional(marked, key, value) => shard.replay_transactional(marked, key, value, now),
                 Kept::Marker(marked, committed) => shard.end_transaction(marked, committed),
             });
-            self.act(|shard, around| shard.loaded(around));
+            self.act(GroupShard::loaded);
             self
         };
         match tokio::task::spawn_blocking(load).await {

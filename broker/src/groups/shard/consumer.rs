@@ -60,7 +60,7 @@ impl GroupShard {
         match self.groups.get_mut(group_id) {
             // What the topics are is known to be stored, if there was nothing to store.
             Some(Group::Consumer(group)) if decision.records.is_empty() => {
-                group.has_seen_topics(around.topics.version())
+                group.has_seen_topics(around.topics.version());
             }
             Some(Group::Classic(classic)) => classic.abandon(&mut Turn {
                 now: around.now.monotonic,

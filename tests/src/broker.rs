@@ -54,6 +54,12 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// Sends a signal to a process.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).expect("a process has an id");
+    kill_process(pid, signal).unwrap();
+}
+
 /// A broker process with a data directory and a port that stay the same when it is started again.
 #[derive(Debug)]
 pub struct BrokerProcess {
@@ -135,7 +141,7 @@ impl BrokerProcess {
 
     /// Stops the broker in order by this signal and returns how long that took.
     pub fn stop_by(&mut self, signal: Signal) -> Duration {
-        self.signal(signal);
+        self::signal(self.pid(), signal);
         let begun = Instant::now();
         let status = self.child.take().expect("the broker runs").wait().unwrap();
         assert!(status.success(), "the broker ended with {status}: {}", self.log());
@@ -147,11 +153,6 @@ impl BrokerProcess {
         let mut child = self.child.take().expect("the broker runs");
         child.kill().unwrap();
         child.wait().unwrap();
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).expect("a process has an id");
-        kill_process(pid, signal).unwrap();
     }
 
     /// Gets a path from the admin port: status and body.

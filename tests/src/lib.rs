@@ -3,9 +3,13 @@
 //! The clients are installed by `scripts/setup`; `tests/clients/README.md` says what each can do.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+pub mod admin_tools;
+pub mod apache_kafka;
 pub mod broker;
 pub mod client;
+pub mod java;
 pub mod matrix;
+pub mod subject;
 pub mod wire;
 
 use std::path::PathBuf;

@@ -1,0 +1,91 @@
+//! Apache Kafka itself, one node, from the jars of `scripts/setup kafka`: what every story is held against.
+
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::broker::free_port;
+use crate::java::{self, JavaProcess};
+
+/// How long a start may take on a machine that does much else.
+const START: Duration = Duration::from_secs(60);
+
+/// A stock broker with a directory and ports that stay the same when it is started again.
+#[derive(Debug)]
+pub struct ApacheKafka {
+    process: Option<JavaProcess>,
+    dir: TempDir,
+    port: u16,
+}
+
+impl ApacheKafka {
+    /// Formats a directory and starts a broker on it, with further properties.
+    pub fn start(properties: &[&str]) -> Self {
+        let dir = TempDir::with_prefix("apache-kafka-test-").unwrap();
+        let (port, controller) = (free_port(), free_port());
+        let mut lines = vec![
+            "process.roles=broker,controller".to_owned(),
+            "node.id=1".to_owned(),
+            format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+            format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
+            "controller.listener.names=CONTROLLER".to_owned(),
+            format!("log.dirs={}", dir.path().join("data").display()),
+            // One node, and no waiting for members that might come.
+            "offsets.topic.replication.factor=1".to_owned(),
+            "transaction.state.log.replication.factor=1".to_owned(),
+            "transaction.state.log.min.isr=1".to_owned(),
+            "share.coordinator.state.topic.replication.factor=1".to_owned(),
+            "share.coordinator.state.topic.min.isr=1".to_owned(),
+            "group.initial.rebalance.delay.ms=0".to_owned(),
+        ];
+        lines.extend(properties.iter().map(|property| (*property).to_owned()));
+        std::fs::write(dir.path().join("server.properties"), lines.join("\n")).unwrap();
+        let mut kafka = Self { process: None, dir, port };
+        kafka.format();
+        kafka.start_again();
+        kafka
+    }
+
+    /// `host:port` for clients.
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Starts the broker after it was stopped or killed, and waits until clients can connect.
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "the broker runs already");
+        let mut command = java::command(&java::class_path(&["kafka"]), "384m", "kafka.Kafka");
+        command.arg(self.properties());
+        let mut process = JavaProcess::start(command, &self.dir.path().join("log"));
+        let begun = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(process.ended().is_none(), "Apache Kafka ended: {}", process.output());
+            assert!(begun.elapsed() < START, "Apache Kafka does not listen: {}", process.output());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.process = Some(process);
+    }
+
+    /// Stops the broker in order.
+    pub fn stop(&mut self) {
+        self.process.take().expect("the broker runs").stop();
+    }
+
+    /// Kills the broker as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.process.take().expect("the broker runs").kill();
+    }
+
+    fn properties(&self) -> PathBuf {
+        self.dir.path().join("server.properties")
+    }
+
+    fn format(&self) {
+        let mut command = java::command(&java::class_path(&["kafka"]), "128m", "kafka.tools.StorageTool");
+        command.args(["format", "--cluster-id", "brooklet-test-cluster0", "--config"]).arg(self.properties());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -76,6 +76,11 @@ pub enum MemberEvent {
         /// The next offset to read, by partition.
         committed: BTreeMap<String, i64>,
     },
+    /// It has committed a transaction.
+    Copied {
+        /// With so many records.
+        copied: usize,
+    },
     /// It was given a record.
     Record(ShownRecord),
 }
@@ -133,6 +138,56 @@ impl Client {
         let mut args = vec!["group", bootstrap, topic, group];
         args.extend(timeout.as_deref());
         Member::begin(self, &args)
+    }
+}
+
+/// A copier: a member of a group that writes what it reads, exactly once, in transactions.
+#[derive(Debug)]
+pub struct Copier {
+    client: Client,
+    args: Vec<String>,
+    member: Member,
+    /// How often it was started again because it could not go on.
+    pub restarts: usize,
+}
+
+impl Copier {
+    /// Starts one: `copy BOOTSTRAP FROM TO GROUP TRANSACTIONAL_ID`.
+    pub fn start(client: Client, args: &[&str]) -> Self {
+        let args: Vec<String> = ["copy"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
+        let member = Self::member(client, &args);
+        Self { client, args, member, restarts: 0 }
+    }
+
+    fn member(client: Client, args: &[String]) -> Member {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        Member::begin(client, &args)
+    }
+
+    /// How many records it has copied in this life, and committed.
+    pub fn copied(&self) -> usize {
+        let copied = |event: &MemberEvent| if let MemberEvent::Copied { copied } = event { *copied } else { 0 };
+        self.member.events().iter().map(copied).sum()
+    }
+
+    /// Starts it again if it ended, as whoever runs such a program does.
+    ///
+    /// # Panics
+    /// If it ends again and again.
+    pub fn watch(&mut self) {
+        if self.member.child.try_wait().unwrap().is_some() {
+            let said = locked(&self.member.diagnostics).clone();
+            assert!(self.restarts < 20, "{} ends again and again: {said}", self.client.0);
+            eprintln!("{} is started again, which ended with: {said}", self.client.0);
+            self.restarts += 1;
+            self.member = Self::member(self.client, &self.args);
+        }
+    }
+
+    /// Kills it as `kill -9` does, and starts it again.
+    pub fn kill_and_start_again(&mut self) {
+        self.member.kill();
+        self.member = Self::member(self.client, &self.args);
     }
 }
 

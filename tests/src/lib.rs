@@ -7,8 +7,10 @@ pub mod admin_tools;
 pub mod apache_kafka;
 pub mod broker;
 pub mod client;
+pub mod connect;
 pub mod java;
 pub mod matrix;
+pub mod postgres;
 pub mod subject;
 pub mod wire;
 

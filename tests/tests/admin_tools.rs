@@ -101,22 +101,36 @@ impl Comparison {
 
 /// A line, or the several that it is, without what differs between any two brokers.
 fn normalised(line: &str, port: &str) -> Vec<String> {
-    let line = line.replace(&format!("127.0.0.1:{port}"), "HOST:PORT").replace(&format!(":{port}"), ":PORT");
-    let line = line.replace(&format!("\"port\":{port}"), "\"port\":PORT").replace("}}{\"key\"", "}}\n{\"key\"");
+    let line = line.replace(&format!("127.0.0.1:{port}"), "HOST:PORT").replace("}}{\"key\"", "}}\n{\"key\"");
     let one = |line: &str| {
-        let mut masked: Vec<String> = words(line).map(masked).collect();
+        let mut masked: Vec<String> = line.split_whitespace().map(|word| parts(word, port)).collect();
         // What follows the time when a transaction began is how long ago that was.
         if let Some(time) = masked.iter().position(|word| word == "TIME") {
             masked.iter_mut().skip(time + 1).take(1).for_each(|word| "MS".clone_into(word));
         }
-        masked.join(" ")
+        without_message(&masked.join(" "))
     };
     line.lines().map(one).collect()
 }
 
-/// The words of a line, with the width of columns lost and with what separates them kept.
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split_whitespace().flat_map(|word| word.split_inclusive([',', '=', ':', '/', '"', '{', '}', '(', ')']))
+/// A word with each of its parts masked.
+fn parts(word: &str, port: &str) -> String {
+    let parts = word.split_inclusive([',', '=', ':', '"', '{', '}', '(', ')']);
+    parts.map(|part| if part == port { "PORT".to_owned() } else { masked(part) }).collect()
+}
+
+/// A line up to the message of the error that it tells of: the errors are Kafka's, their messages are Brooklet's own.
+fn without_message(line: &str) -> String {
+    for beginning in ["Error while executing topic command :", "Error while executing client metrics command :"] {
+        if line.starts_with(beginning) {
+            return beginning.to_owned();
+        }
+    }
+    match line.split_once("Exception: ") {
+        // The last exception named: those before it are the tools' own.
+        Some(_) => line.rsplit_once("Exception: ").map_or(line, |(errors, _)| errors).to_owned() + "Exception",
+        None => line.to_owned(),
+    }
 }
 
 /// A word, or what it stands for.
@@ -127,7 +141,9 @@ fn masked(word: &str) -> String {
     let base64 = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let is_uuid = |text: &str| text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
     let tail = bare.len().checked_sub(36).filter(|start| bare.is_char_boundary(*start)).unwrap_or_default();
-    if digits(bare) && bare.len() == 13 && !bare.starts_with("1790000000") {
+    if bare.contains("-test-") {
+        format!("DIRECTORY{rest}")
+    } else if digits(bare) && bare.len() == 13 && !bare.starts_with("1790000000") {
         format!("TIME{rest}")
     } else if is_uuid(&bare[tail..]) {
         format!("{}UUID{rest}", &bare[..tail])
@@ -212,7 +228,9 @@ fn configs(all: &mut Comparison) {
     all.same("kafka-configs --describe --entity-type brokers --entity-default");
     all.same("kafka-configs --describe --entity-type brokers --entity-name 9");
     all.same("kafka-configs --describe --entity-type broker-loggers --entity-name 9");
-    all.same("kafka-configs --alter --entity-type groups --entity-name g --add-config consumer.session.timeout.ms=50000");
+    all.same(
+        "kafka-configs --alter --entity-type groups --entity-name g --add-config consumer.session.timeout.ms=50000",
+    );
     all.same("kafka-configs --alter --entity-type groups --entity-name g --add-config no.such=1");
     all.same("kafka-configs --describe --entity-type groups --entity-name g");
     all.same("kafka-configs --describe --entity-type groups");
@@ -286,7 +304,9 @@ fn consumer_groups(all: &mut Comparison) {
 fn share_groups(all: &mut Comparison) {
     let groups = "kafka-share-groups";
     all.both("kafka-topics --create --topic shared --partitions 1 --config retention.ms=-1");
-    all.both("kafka-configs --alter --entity-type groups --entity-name s --add-config share.auto.offset.reset=earliest");
+    all.both(
+        "kafka-configs --alter --entity-type groups --entity-name s --add-config share.auto.offset.reset=earliest",
+    );
     all.both("produce shared 1 30");
     all.same(&format!("{groups} --list"));
     all.same(&format!("{groups} --describe --group s"));

@@ -178,9 +178,7 @@ def group(bootstrap, topic, group_id, session_timeout_ms=None):
     if session_timeout_ms:
         config["session.timeout.ms"] = int(session_timeout_ms)
     consumer = Consumer(config)
-    stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
-
+    stop = stop_at_end_of_input()
     started = time.monotonic()
 
     def assigned(_, partitions):
@@ -204,6 +202,64 @@ def group(bootstrap, topic, group_id, session_timeout_ms=None):
     consumer.close()
 
 
+def stop_at_end_of_input():
+    stop = threading.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+    return stop
+
+
+def copy(bootstrap, from_topic, to_topic, group_id, transactional_id):
+    consumer = Consumer({
+        "bootstrap.servers": bootstrap,
+        "group.id": group_id,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "session.timeout.ms": 6000,
+    })
+    producer = Producer({
+        "bootstrap.servers": bootstrap,
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": 10_000,
+    })
+    stop = stop_at_end_of_input()
+    producer.init_transactions()
+    consumer.subscribe([from_topic])
+    batch = 0
+    while not stop.is_set():
+        messages = [message for message in consumer.consume(100, timeout=0.1) if not message.error()]
+        if not messages:
+            continue
+        try:
+            if batch % 3 == 0:  # nobody may ever see it
+                producer.begin_transaction()
+                for message in messages:
+                    producer.produce(to_topic, "aborted", message.key(), message.partition())
+                producer.flush()
+                producer.abort_transaction()
+            batch += 1
+            producer.begin_transaction()
+            next_offsets = {}
+            for message in messages:
+                producer.produce(to_topic, message.value(), message.key(), message.partition())
+                next_offsets[message.partition()] = message.offset() + 1
+            producer.send_offsets_to_transaction(
+                [TopicPartition(from_topic, p, offset) for p, offset in next_offsets.items()],
+                consumer.consumer_group_metadata(),
+            )
+            producer.commit_transaction()
+            emit({"copied": len(messages)})
+        except KafkaException as error:
+            if not error.args[0].txn_requires_abort():
+                raise  # whoever runs this starts it again
+            print(f"aborted: {error}", file=sys.stderr)
+            producer.abort_transaction()
+            for partition in consumer.committed(consumer.assignment()):
+                partition.offset = max(partition.offset, 0)
+                consumer.seek(partition)
+    consumer.close()
+
+
 def commit(consumer, topic, next_offsets):
     try:
         consumer.commit(
@@ -216,7 +272,7 @@ def commit(consumer, topic, next_offsets):
 
 
 COMMANDS = {
-    "versions": versions, "create": create, "produce": produce, "consume": consume, "group": group,
+    "versions": versions, "create": create, "produce": produce, "consume": consume, "group": group, "copy": copy,
     "produce-file": produce_file, "consume-file": consume_file,
 }
 

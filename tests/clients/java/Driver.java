@@ -33,6 +33,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -56,6 +57,7 @@ public final class Driver {
             case "consume-file" -> consumeFile(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]),
                 Path.of(args[5]));
             case "group" -> group(args[1], args[2], args[3], args.length > 4 ? Optional.of(args[4]) : Optional.empty());
+            case "copy" -> copy(args[1], args[2], args[3], args[4], args[5]);
             default -> {
                 System.err.println("unsupported");
                 System.exit(64);
@@ -226,6 +228,20 @@ public final class Driver {
         var settings = new HashMap<>(Map.of(
             "group.id", group, "auto.offset.reset", "earliest", "enable.auto.commit", "false"));
         sessionTimeout.ifPresent(ms -> settings.put("session.timeout.ms", ms));
+        var stop = stopAtEndOfInput();
+        try (var consumer = newConsumer(bootstrap, settings)) {
+            consumer.subscribe(List.of(topic), new PrintRebalances());
+            while (!stop.get()) {
+                var records = consumer.poll(POLL);
+                records.forEach(Driver::emitRecord);
+                if (!records.isEmpty()) {
+                    commit(consumer, records.nextOffsets());
+                }
+            }
+        } // closing leaves the group
+    }
+
+    private static AtomicBoolean stopAtEndOfInput() {
         var stop = new AtomicBoolean();
         var untilEndOfInput = new Thread(() -> {
             try {
@@ -237,17 +253,47 @@ public final class Driver {
         });
         untilEndOfInput.setDaemon(true);
         untilEndOfInput.start();
+        return stop;
+    }
 
-        try (var consumer = newConsumer(bootstrap, settings)) {
-            consumer.subscribe(List.of(topic), new PrintRebalances());
-            while (!stop.get()) {
+    private static void copy(String bootstrap, String from, String to, String group, String transactionalId) {
+        var settings = Map.of("group.id", group, "auto.offset.reset", "earliest", "enable.auto.commit", "false",
+            "isolation.level", "read_committed", "session.timeout.ms", "6000", "max.poll.records", "100");
+        Map<String, Object> producing = Map.of("bootstrap.servers", bootstrap, "transactional.id", transactionalId,
+            "transaction.timeout.ms", 10_000);
+        var stop = stopAtEndOfInput();
+        try (var consumer = newConsumer(bootstrap, settings);
+                var producer = new KafkaProducer<>(producing, new ByteArraySerializer(), new ByteArraySerializer())) {
+            producer.initTransactions();
+            consumer.subscribe(List.of(from));
+            for (int batch = 0; !stop.get(); ) {
                 var records = consumer.poll(POLL);
-                records.forEach(Driver::emitRecord);
-                if (!records.isEmpty()) {
-                    commit(consumer, records.nextOffsets());
+                if (records.isEmpty()) {
+                    continue;
+                }
+                try {
+                    if (batch++ % 3 == 0) { // nobody may ever see it
+                        producer.beginTransaction();
+                        records.forEach(r -> producer.send(
+                            new ProducerRecord<>(to, r.partition(), r.key(), bytes("aborted"))));
+                        producer.flush();
+                        producer.abortTransaction();
+                    }
+                    producer.beginTransaction();
+                    records.forEach(r -> producer.send(new ProducerRecord<>(to, r.partition(), r.key(), r.value())));
+                    producer.sendOffsetsToTransaction(records.nextOffsets(), consumer.groupMetadata());
+                    producer.commitTransaction();
+                    emit("{\"copied\":" + records.count() + "}");
+                } catch (ProducerFencedException fenced) {
+                    fail(fenced.toString());
+                } catch (KafkaException error) { // the group has rebalanced, say
+                    System.err.println("aborted: " + error);
+                    producer.abortTransaction();
+                    var committed = consumer.committed(consumer.assignment());
+                    committed.forEach((partition, offset) -> consumer.seek(partition, offset == null ? 0 : offset.offset()));
                 }
             }
-        } // closing leaves the group
+        }
     }
 
     private static void commit(KafkaConsumer<byte[], byte[]> consumer, Map<TopicPartition, OffsetAndMetadata> next) {

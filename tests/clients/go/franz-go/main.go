@@ -54,6 +54,8 @@ func main() {
 		consumeFile(args[0], args[1], number(args[2]), number(args[3]), args[4])
 	case "group":
 		group(args[0], args[1], args[2], args[3:])
+	case "copy":
+		copyExactlyOnce(args[0], args[1], args[2], args[3], args[4])
 	default:
 		exit(64, "unsupported")
 	}
@@ -333,4 +335,46 @@ func commit(client *kgo.Client, records []*kgo.Record) {
 		return
 	}
 	emit(map[string]any{"committed": next})
+}
+
+func copyExactlyOnce(bootstrap, from, to, groupID, transactionalID string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	session := must(kgo.NewGroupTransactSession(
+		kgo.SeedBrokers(bootstrap),
+		kgo.ConsumerGroup(groupID),
+		kgo.ConsumeTopics(from),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.RequireStableFetchOffsets(),
+		kgo.SessionTimeout(6*time.Second),
+		kgo.TransactionalID(transactionalID),
+		kgo.TransactionTimeout(10*time.Second),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	))
+	defer session.Close()
+	for batch := 0; ctx.Err() == nil; batch++ {
+		fetches := session.PollRecords(ctx, 100)
+		fetches.EachError(func(_ string, p int32, err error) { fmt.Fprintf(os.Stderr, "partition %d: %v\n", p, err) })
+		if fetches.NumRecords() == 0 {
+			continue
+		}
+		abort := batch%3 == 0 // nobody may ever see it; the session goes back to what is committed
+		check(session.Begin())
+		fetches.EachRecord(func(record *kgo.Record) {
+			value := record.Value
+			if abort {
+				value = []byte("aborted")
+			}
+			session.Produce(ctx, &kgo.Record{Topic: to, Partition: record.Partition, Key: record.Key, Value: value}, nil)
+		})
+		committed, err := session.End(context.Background(), kgo.TransactionEndTry(!abort))
+		check(err) // whoever runs this starts it again
+		if committed {
+			emit(map[string]any{"copied": fetches.NumRecords()})
+		}
+	}
 }

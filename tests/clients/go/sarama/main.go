@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -52,6 +53,8 @@ func main() {
 		consumeFile(args[0], args[1], number(args[2]), number(args[3]), args[4])
 	case "group":
 		group(args[0], args[1], args[2], args[3:])
+	case "copy":
+		copyExactlyOnce(args[0], args[1], args[2], args[3], args[4])
 	default:
 		exit(64, "unsupported")
 	}
@@ -357,6 +360,117 @@ func group(bootstrap, topic, groupID string, settings []string) {
 	}
 	for ctx.Err() == nil { // Consume returns at every rebalance and when the broker goes away
 		if err := client.Consume(ctx, []string{topic}, handler); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	check(client.Close())
+}
+
+// copier writes what its claims give it, a transaction for each batch; the client's producer has one at a time.
+type copier struct {
+	to, groupID string
+	producer    sarama.SyncProducer
+	mu          sync.Mutex
+	batch       int
+}
+
+func (c *copier) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (c *copier) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+func (c *copier) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for message := range claim.Messages() {
+		messages := []*sarama.ConsumerMessage{message}
+		for range min(len(claim.Messages()), 99) { // the rest of what has been fetched
+			messages = append(messages, <-claim.Messages())
+		}
+		if err := c.copy(session, messages); err != nil {
+			return err // the next session begins with what is committed
+		}
+	}
+	return nil
+}
+
+func (c *copier) copy(session sarama.ConsumerGroupSession, messages []*sarama.ConsumerMessage) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if session.Context().Err() != nil {
+		return nil
+	}
+	c.batch++
+	if c.batch%3 == 0 { // nobody may ever see it
+		check(c.producer.BeginTxn())
+		if err := c.produce(messages, true); err != nil {
+			return c.abort(err)
+		}
+		check(c.producer.AbortTxn())
+	}
+	check(c.producer.BeginTxn())
+	if err := c.produce(messages, false); err != nil {
+		return c.abort(err)
+	}
+	last := messages[len(messages)-1]
+	member := sarama.NewConsumerGroupMetadataFromSession(session, c.groupID, nil)
+	if err := c.producer.AddMessageToTxnWithGroupMetadata(last, member, nil); err != nil {
+		return c.abort(err)
+	}
+	if err := c.producer.CommitTxn(); err != nil {
+		return c.abort(err)
+	}
+	emit(map[string]any{"copied": len(messages)})
+	return nil
+}
+
+func (c *copier) produce(messages []*sarama.ConsumerMessage, aborted bool) error {
+	copies := []*sarama.ProducerMessage{}
+	for _, message := range messages {
+		value := message.Value
+		if aborted {
+			value = []byte("aborted")
+		}
+		copies = append(copies, &sarama.ProducerMessage{
+			Topic: c.to, Partition: message.Partition,
+			Key: sarama.ByteEncoder(message.Key), Value: sarama.ByteEncoder(value),
+		})
+	}
+	return c.producer.SendMessages(copies)
+}
+
+// abort ends the transaction; if it cannot, this process ends, and whoever runs it starts it again.
+func (c *copier) abort(cause error) error {
+	fmt.Fprintln(os.Stderr, "aborted:", cause)
+	check(c.producer.AbortTxn())
+	return cause
+}
+
+func copyExactlyOnce(bootstrap, from, to, groupID, transactionalID string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	config := sarama.NewConfig()
+	config.Net.MaxOpenRequests = 1
+	config.Producer.Idempotent = true
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	config.Producer.Retry.Max, config.Producer.Retry.Backoff = 1200, 100*time.Millisecond
+	config.Metadata.Retry.Max, config.Metadata.Retry.Backoff = 480, 250*time.Millisecond
+	config.Producer.Partitioner = sarama.NewManualPartitioner
+	config.Producer.Return.Successes = true
+	config.Producer.Transaction.ID = transactionalID
+	config.Producer.Transaction.Timeout = 10 * time.Second
+	config.Producer.Transaction.Retry.Max, config.Producer.Transaction.Retry.Backoff = 600, 100*time.Millisecond
+	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	config.Consumer.Offsets.AutoCommit.Enable = false
+	config.Consumer.IsolationLevel = sarama.ReadCommitted
+	config.Consumer.Group.Session.Timeout = 6 * time.Second
+	client := must(sarama.NewConsumerGroup([]string{bootstrap}, groupID, config))
+	handler := &copier{
+		to: to, groupID: groupID,
+		producer: must(sarama.NewSyncProducer([]string{bootstrap}, config)),
+	}
+	for ctx.Err() == nil {
+		if err := client.Consume(ctx, []string{from}, handler); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			time.Sleep(100 * time.Millisecond)
 		}

@@ -27,10 +27,10 @@ impl ConnectWorker {
     pub fn start(bootstrap: &str, dir: &Path, plugins: &[PathBuf]) -> Self {
         let port = free_port();
         let plugins: Vec<_> = plugins.iter().map(|path| path.display().to_string()).collect();
-        let properties = [
+        let mut properties = vec![
             format!("bootstrap.servers={bootstrap}"),
             format!("listeners=http://127.0.0.1:{port}"),
-            format!("plugin.path={}", plugins.join(",")),
+            "plugin.discovery=service_load".to_owned(),
             "group.id=connect".to_owned(),
             "config.storage.topic=connect-configs".to_owned(),
             "offset.storage.topic=connect-offsets".to_owned(),
@@ -47,6 +47,9 @@ impl ConnectWorker {
             "scheduled.rebalance.max.delay.ms=0".to_owned(),
             "consumer.isolation.level=read_committed".to_owned(),
         ];
+        if !plugins.is_empty() {
+            properties.push(format!("plugin.path={}", plugins.join(",")));
+        }
         std::fs::write(dir.join("worker.properties"), properties.join("\n")).unwrap();
         let mut worker = Self { process: None, dir: dir.to_owned(), port };
         worker.start_again();

@@ -8,6 +8,7 @@ pub mod apache_kafka;
 pub mod broker;
 pub mod client;
 pub mod connect;
+pub mod differential;
 pub mod java;
 pub mod matrix;
 pub mod postgres;

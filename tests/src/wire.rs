@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use brooklet_protocol::messages::metadata_request::MetadataRequestTopic;
 use brooklet_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -9,6 +10,9 @@ use brooklet_protocol::messages::{MetadataRequest, ProduceRequest, TopicName};
 use brooklet_protocol::records::BatchBuilder;
 use brooklet_protocol::{Decodable, HeaderVersion, Request, StrBytes};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection to a broker.
 #[derive(Debug)]
@@ -24,6 +28,7 @@ impl WireClient {
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self { stream })
     }
 
@@ -32,27 +37,35 @@ impl WireClient {
     /// # Panics
     /// If there is none, or it does not decode.
     pub fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
-        let mut frame = BytesMut::new();
-        frame.put_i32(0);
-        frame.put_i16(R::KEY);
-        frame.put_i16(version);
-        frame.put_i32(1);
-        frame.put_i16(-1);
-        if R::header_version(version) >= 2 {
-            frame.put_u8(0);
-        }
-        request.encode(&mut frame, version).unwrap();
-        let len = i32::try_from(frame.len() - 4).unwrap();
-        frame[..4].copy_from_slice(&len.to_be_bytes());
-        self.stream.write_all(&frame).unwrap();
+        self.ask(version, request).unwrap()
+    }
 
-        let mut len = [0; 4];
-        self.stream.read_exact(&mut len).unwrap();
-        let mut body = vec![0; usize::try_from(i32::from_be_bytes(len)).unwrap()];
-        self.stream.read_exact(&mut body).unwrap();
-        let mut body = Bytes::from(body);
+    /// Sends a request and waits for its response.
+    ///
+    /// # Errors
+    /// If the connection is closed instead.
+    ///
+    /// # Panics
+    /// If the response does not decode.
+    pub fn ask<R: Request>(&mut self, version: i16, request: &R) -> io::Result<R::Response> {
+        let mut body = self.exchange(&frame(version, request))?;
         body.advance(if R::Response::header_version(version) >= 1 { 5 } else { 4 });
-        R::Response::decode(&mut body, version).unwrap()
+        Ok(R::Response::decode(&mut body, version).unwrap())
+    }
+
+    /// Sends the content of a frame, and returns that of the frame that comes back.
+    ///
+    /// # Errors
+    /// If the connection is closed instead, or nothing comes for half a minute.
+    pub fn exchange(&mut self, content: &[u8]) -> io::Result<Bytes> {
+        let len = i32::try_from(content.len()).unwrap();
+        self.stream.write_all(&len.to_be_bytes())?;
+        self.stream.write_all(content)?;
+        let mut len = [0; 4];
+        self.stream.read_exact(&mut len)?;
+        let mut body = vec![0; usize::try_from(i32::from_be_bytes(len)).unwrap()];
+        self.stream.read_exact(&mut body)?;
+        Ok(Bytes::from(body))
     }
 
     /// Makes a topic by asking for its metadata, as a client that has just started does.
@@ -79,4 +92,21 @@ impl WireClient {
 
 fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
+}
+
+/// A request with its header, as the content of a frame.
+///
+/// # Panics
+/// If the version cannot carry what the request says.
+pub fn frame<R: Request>(version: i16, request: &R) -> Bytes {
+    let mut frame = BytesMut::new();
+    frame.put_i16(R::KEY);
+    frame.put_i16(version);
+    frame.put_i32(1);
+    frame.put_i16(-1);
+    if R::header_version(version) >= 2 {
+        frame.put_u8(0);
+    }
+    request.encode(&mut frame, version).unwrap();
+    frame.freeze()
 }

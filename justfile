@@ -10,6 +10,19 @@ test:
 quick:
     scripts/test quick
 
+# Real applications: Kafka's tools, transactions, Streams, Connect with Debezium, MirrorMaker, Flink.
+apps:
+    scripts/test apps
+
+# The same against Apache Kafka: whether the applications' tests are sound.
+apps-oracle:
+    SUBJECT=apache-kafka scripts/test apps
+
+# So many requests of each area, drawn from a seed, to Apache Kafka and to Brooklet.
+differential seed="20260921" steps="250":
+    DIFFERENTIAL_SEED={{seed}} DIFFERENTIAL_STEPS={{steps}} \
+        cargo test --package brooklet-tests --test differential -- --ignored
+
 # What the real clients need, installed into .tools/.
 setup *parts:
     scripts/setup {{parts}}

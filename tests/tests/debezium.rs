@@ -17,6 +17,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
+#[ignore = "an application: scripts/test apps"]
 fn changes_in_postgres_arrive_once_and_in_order() {
     let mut broker = Subject::start(&[]);
     let postgres = Postgres::start();

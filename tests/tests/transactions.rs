@@ -14,21 +14,25 @@ const COUNT: usize = 9_000;
 const PATIENCE: Duration = Duration::from_secs(150);
 
 #[test]
+#[ignore = "an application: scripts/test apps"]
 fn java() {
     tell(Client("java"));
 }
 
 #[test]
+#[ignore = "an application: scripts/test apps"]
 fn confluent_kafka() {
     tell(Client("confluent-kafka"));
 }
 
 #[test]
+#[ignore = "an application: scripts/test apps"]
 fn franz_go() {
     tell(Client("franz-go"));
 }
 
 #[test]
+#[ignore = "an application: scripts/test apps"]
 fn sarama() {
     tell(Client("sarama"));
 }

@@ -44,7 +44,12 @@ fn init(random: &mut Random, versions: &Versions) -> Option<Step> {
             let (id, epoch) = side.producers.get(&slot).copied().filter(|_| again).unwrap_or((-1, -1));
             request = request.with_producer_id(ProducerId(id)).with_producer_epoch(epoch);
         }
-        let answer = side.ask(version, &request);
+        let mut answer = side.ask(version, &request);
+        // Kafka may first have to fetch a block of ids.
+        while answer.as_ref().is_some_and(|answer| answer.error_code == 14) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            answer = side.ask(version, &request);
+        }
         if let Some(answer) = answer.as_ref().filter(|answer| answer.error_code == 0) {
             side.producers.insert(slot, (answer.producer_id.0, answer.producer_epoch));
         }

@@ -68,7 +68,7 @@ fn init(random: &mut Random, versions: &Versions) -> Option<Step> {
         }
         // A transaction of the producer before may still be ending.
         let mut answer = side.ask(version, &request);
-        while answer.as_ref().is_some_and(|answer| answer.error_code == 51) {
+        while answer.as_ref().is_some_and(|answer| matches!(answer.error_code, 14 | 51)) {
             std::thread::sleep(std::time::Duration::from_millis(20));
             answer = side.ask(version, &request);
         }

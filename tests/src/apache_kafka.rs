@@ -28,8 +28,9 @@ impl ApacheKafka {
         let mut lines = vec![
             "process.roles=broker,controller".to_owned(),
             "node.id=1".to_owned(),
-            format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+            format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
             format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
+            format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
             "controller.listener.names=CONTROLLER".to_owned(),
             format!("log.dirs={}", dir.path().join("data").display()),
             // One node, and no waiting for members that might come.
@@ -84,7 +85,9 @@ impl ApacheKafka {
 
     fn format(&self) {
         let mut command = java::command(&java::class_path(&["kafka"]), "128m", "kafka.tools.StorageTool");
-        command.args(["format", "--cluster-id", "brooklet-test-cluster0", "--config"]).arg(self.properties());
+        command
+            .args(["format", "--standalone", "--cluster-id", "4L6g3nShT-eMCtK--X86sw", "--config"])
+            .arg(self.properties());
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }

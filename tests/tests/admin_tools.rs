@@ -8,6 +8,7 @@ use std::time::Instant;
 use brooklet_tests::admin_tools::AdminTools;
 use brooklet_tests::apache_kafka::ApacheKafka;
 use brooklet_tests::subject::Subject;
+use serde_json::Value;
 
 /// A difference that is meant: lines with these words are left out on either side.
 struct OnPurpose {
@@ -101,16 +102,40 @@ impl Comparison {
 
 /// A line, or the several that it is, without what differs between any two brokers.
 fn normalised(line: &str, port: &str) -> Vec<String> {
-    let line = line.replace(&format!("127.0.0.1:{port}"), "HOST:PORT").replace("}}{\"key\"", "}}\n{\"key\"");
+    let line = line.replace(&format!("127.0.0.1:{port}"), "HOST:PORT").replace("}{\"key\"", "}\n{\"key\"");
+    let line = line.replace("}Processed", "}\nProcessed");
     let one = |line: &str| {
+        let sorted = with_sorted_arrays(line);
+        let line = sorted.as_deref().unwrap_or(line);
         let mut masked: Vec<String> = line.split_whitespace().map(|word| parts(word, port)).collect();
         // What follows the time when a transaction began is how long ago that was.
         if let Some(time) = masked.iter().position(|word| word == "TIME") {
             masked.iter_mut().skip(time + 1).take(1).for_each(|word| "MS".clone_into(word));
         }
+        // How many changes of metadata the cluster has seen.
+        if let Some(epoch) = masked.iter().position(|word| word == "Epoch:") {
+            masked.truncate(epoch + 1);
+        }
         without_message(&masked.join(" "))
     };
     line.lines().map(one).collect()
+}
+
+/// A line of JSON with its arrays in order: in Kafka's answers some have that of a hash table.
+fn with_sorted_arrays(line: &str) -> Option<String> {
+    fn sort(value: &mut Value) {
+        match value {
+            Value::Array(elements) => {
+                elements.iter_mut().for_each(sort);
+                elements.sort_by_key(Value::to_string);
+            }
+            Value::Object(fields) => fields.values_mut().for_each(sort),
+            _ => {}
+        }
+    }
+    let mut value: Value = serde_json::from_str(line).ok().filter(Value::is_object)?;
+    sort(&mut value);
+    Some(value.to_string())
 }
 
 /// A word with each of its parts masked.
@@ -293,7 +318,8 @@ fn consumer_groups(all: &mut Comparison) {
         all.same_in_any_order(&format!("{groups} --describe {g}"));
     }
     let formatter = "--formatter org.apache.kafka.tools.consumer";
-    let internal = "kafka-console-consumer --topic __consumer_offsets --from-beginning --timeout-ms 1500";
+    let internal =
+        "kafka-console-consumer --topic __consumer_offsets --group console --from-beginning --timeout-ms 1500";
     all.same_in_any_order(&format!("{internal} {formatter}.OffsetsMessageFormatter"));
     all.same_in_any_order(&format!("{internal} {formatter}.GroupMetadataMessageFormatter"));
     all.same(&format!("{groups} --delete --group classic --group none"));
@@ -349,7 +375,7 @@ fn transactions(all: &mut Comparison) {
     all.both("begin left written g");
     all.same("kafka-transactions forceTerminateTransaction --transactionalId left");
     all.same("kafka-transactions describe --transactional-id left");
-    let log = "kafka-console-consumer --topic __transaction_state --from-beginning --timeout-ms 1500";
+    let log = "kafka-console-consumer --topic __transaction_state --group console --from-beginning --timeout-ms 1500";
     all.same_in_any_order(&format!("{log} --formatter org.apache.kafka.tools.consumer.TransactionLogMessageFormatter"));
 }
 

@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntSupplier;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -152,9 +154,16 @@ public final class AdminTools {
     }
 
     /** commit BOOTSTRAP TRANSACTIONAL_ID: ends what begin began. */
-    private static void commit(String bootstrap, String id) {
+    private static void commit(String bootstrap, String id) throws Exception {
         try (var producer = TRANSACTIONS.remove(bootstrap + id)) {
             producer.commitTransaction();
+        }
+        // Kafka writes the markers after it has answered.
+        try (var admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+            TransactionState state;
+            do {
+                state = admin.describeTransactions(List.of(id)).description(id).get().state();
+            } while (state == TransactionState.PREPARE_COMMIT);
         }
     }
 

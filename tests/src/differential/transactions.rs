@@ -83,7 +83,7 @@ fn init(random: &mut Random, versions: &Versions) -> Option<Step> {
 fn settled<T>(mut ask: impl FnMut() -> Option<T>, code: impl Fn(&T) -> i16) -> Option<T> {
     loop {
         let answer = ask();
-        if !answer.as_ref().is_some_and(|answer| code(answer) == 51) {
+        if answer.as_ref().is_none_or(|answer| code(answer) != 51) {
             return answer;
         }
         std::thread::sleep(std::time::Duration::from_millis(20));

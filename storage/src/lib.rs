@@ -20,6 +20,7 @@ mod offset_index;
 mod producer_snapshot;
 mod producer_state;
 mod recovery;
+mod resident;
 mod segment;
 mod time_index;
 mod transaction_index;

@@ -32,8 +32,10 @@ use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
 use std::time::Instant;
 
 use bytes::Bytes;
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 use rustix::fs::FallocateFlags;
+
+use crate::resident::{self, Resident};
 
 /// Files grow by their own length, within these bounds, in bytes.
 const GROWTH: Range<usize> = 4096..1 << 20;
@@ -49,6 +51,7 @@ const MAX_KEPT_OPEN: usize = 256;
 struct Mapping {
     map: MmapRaw,
     published: AtomicUsize,
+    touched: AtomicUsize,
 }
 
 impl Mapping {
@@ -58,6 +61,28 @@ impl Mapping {
         // file (see `MappedAppender::append`), were written before `published` was stored with Release, and are
         // never written again. The mapping lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.map.as_ptr(), len) }
+    }
+}
+
+impl Mapping {
+    fn new(map: MmapRaw, published: usize) -> Arc<Self> {
+        Arc::new(Self { map, published: AtomicUsize::new(published), touched: AtomicUsize::new(0) })
+    }
+}
+
+impl Resident for Mapping {
+    fn touched(&self) -> &AtomicUsize {
+        &self.touched
+    }
+
+    fn drop_pages(&self) {
+        // SAFETY: the mapping is a shared one of a file, so that dropping its pages from this process changes no byte: a
+        // page that was stored to is in the page cache as it was stored, and whoever touches it next, through a slice
+        // or as the appender, has it mapped again.
+        let dropped = unsafe { self.map.unchecked_advise(UncheckedAdvice::DontNeed) };
+        if let Err(error) = dropped {
+            tracing::debug!(%error, "pages were not dropped");
+        }
     }
 }
 
@@ -76,7 +101,7 @@ impl MappedReader {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        Ok(Self(Arc::new(Mapping { map: map(&file, len)?, published: AtomicUsize::new(len) })))
+        Ok(Self(Mapping::new(map(&file, len)?, len)))
     }
 
     /// The published bytes.
@@ -109,6 +134,8 @@ impl MappedReader {
     /// If `range` goes beyond what is published.
     pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
         assert!(range.start <= range.end && range.end <= self.len(), "slice {range:?} beyond {}", self.len());
+        // Whoever takes a slice reads it.
+        resident::touch(&self.0, range.len());
         Bytes::from_owner(View { mapping: Arc::clone(&self.0), range })
     }
 }
@@ -149,7 +176,7 @@ impl MappedAppender {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         file.set_len(valid as u64)?;
         let map = map(&file, capacity.max(valid))?;
-        let mapping = Arc::new(Mapping { map, published: AtomicUsize::new(valid) });
+        let mapping = Mapping::new(map, valid);
         Ok(Self { mapping, path, reserved: valid, kept_open: None })
     }
 
@@ -201,6 +228,7 @@ impl MappedAppender {
             self.write_by_call(parts, start, total)?;
         } else {
             self.reserve(total)?;
+            resident::touch(&self.mapping, total);
             self.store(parts, start);
         }
         self.mapping.published.store(start + total, Ordering::Release);

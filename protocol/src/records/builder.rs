@@ -157,7 +157,7 @@ impl BatchBuilder {
     }
 }
 
-fn put_nullable(out: &mut BytesMut, value: Option<&[u8]>) {
+pub(super) fn put_nullable(out: &mut BytesMut, value: Option<&[u8]>) {
     match value {
         None => put_varint(out, -1),
         Some(value) => {

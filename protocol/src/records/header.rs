@@ -128,6 +128,12 @@ impl Attributes {
     pub fn has_delete_horizon(self) -> bool {
         self.0 & Self::DELETE_HORIZON != 0
     }
+
+    /// The same attributes, saying whether the base timestamp is a delete horizon.
+    #[must_use]
+    pub fn with_delete_horizon(self, is_set: bool) -> Self {
+        Self((self.0 & !Self::DELETE_HORIZON) | if is_set { Self::DELETE_HORIZON } else { 0 })
+    }
 }
 
 /// A batch's header, decoded. Offsets are absolute once the log has set the base offset.
@@ -232,6 +238,12 @@ impl BatchHeader {
     /// The offset that follows the batch.
     pub fn next_offset(&self) -> i64 {
         self.last_offset().saturating_add(1)
+    }
+
+    /// From when on the tombstones or the marker in it may go, in milliseconds since 1970, if the cleaner has said so
+    /// (KIP-534).
+    pub fn delete_horizon(&self) -> Option<i64> {
+        self.attributes.has_delete_horizon().then_some(self.base_timestamp)
     }
 
     /// Whether an idempotent or transactional producer wrote it.

@@ -10,6 +10,7 @@ mod compression;
 mod control;
 mod header;
 mod record;
+mod rewrite;
 mod scan;
 pub mod validate;
 
@@ -19,6 +20,7 @@ pub use compression::{Compression, CompressionError, CompressionType};
 pub use control::{ControlRecord, EndTransactionMarker};
 pub use header::{Attributes, BatchError, BatchHeader, HEADER_LEN, LOG_OVERHEAD, TimestampType};
 pub use record::{Record, RecordHeader, RecordIter};
+pub use rewrite::RewriteError;
 pub use scan::{RecordMeta, RecordsError};
 
 /// Sequence number, producer id or epoch of a batch that has no producer id.

@@ -1,0 +1,88 @@
+//! Which batches belong to aborted transactions, and which markers have nothing left to end, as a log is read from its
+//! beginning (Kafka's `CleanedTransactionMetadata`).
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+use brooklet_protocol::records::{BatchHeader, ControlRecord, EndTransactionMarker};
+
+use crate::transaction_index::AbortedTransaction;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct CleanedTransactions {
+    /// Transactions that are known to abort and have not begun yet, by first offset.
+    ahead: BinaryHeap<Reverse<(i64, i64, i64, i64)>>,
+    /// Aborted transactions that have begun, by producer: whether a batch of theirs has been seen.
+    aborted: HashMap<i64, (AbortedTransaction, bool)>,
+    /// Producers with data of transactions that are not aborted.
+    committed: HashSet<i64>,
+}
+
+/// What becomes of a marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MarkerFate {
+    /// Data of its transaction remains, so it does.
+    Needed,
+    /// It ends nothing any more.
+    Discardable,
+    /// It ends an aborted transaction that still had data: it stays this time, with its index entry.
+    EndsAborted(AbortedTransaction),
+}
+
+impl CleanedTransactions {
+    /// Takes in what is known to abort in the segments that are read next.
+    pub(super) fn add_aborted(&mut self, aborted: impl IntoIterator<Item = AbortedTransaction>) {
+        let key = |one: AbortedTransaction| (one.first_offset, one.producer_id, one.last_offset, one.last_stable_offset);
+        self.ahead.extend(aborted.into_iter().map(|one| Reverse(key(one))));
+    }
+
+    /// Whether a data batch belongs to an aborted transaction.
+    pub(super) fn is_aborted(&mut self, header: &BatchHeader) -> bool {
+        self.begin_up_to(header.last_offset());
+        if !header.attributes.is_transactional() {
+            return false;
+        }
+        match self.aborted.get_mut(&header.producer_id) {
+            Some((_, seen)) => {
+                *seen = true;
+                true
+            }
+            None => {
+                self.committed.insert(header.producer_id);
+                false
+            }
+        }
+    }
+
+    /// What becomes of a control batch, whose first record is `control`.
+    pub(super) fn on_marker(&mut self, header: &BatchHeader, control: Option<ControlRecord>) -> MarkerFate {
+        self.begin_up_to(header.last_offset());
+        match control {
+            Some(ControlRecord::EndTransaction(EndTransactionMarker { commit: false, .. })) => {
+                match self.aborted.remove(&header.producer_id) {
+                    Some((aborted, true)) => MarkerFate::EndsAborted(aborted),
+                    _ => MarkerFate::Discardable,
+                }
+            }
+            Some(ControlRecord::EndTransaction(_)) => match self.committed.remove(&header.producer_id) {
+                true => MarkerFate::Needed,
+                false => MarkerFate::Discardable,
+            },
+            Some(ControlRecord::Other(_)) => MarkerFate::Needed,
+            // A batch that was emptied before.
+            None => MarkerFate::Discardable,
+        }
+    }
+
+    fn begin_up_to(&mut self, offset: i64) {
+        while let Some(Reverse((first_offset, producer_id, last_offset, last_stable_offset))) = self.ahead.peek().copied() {
+            if first_offset > offset {
+                return;
+            }
+            self.ahead.pop();
+            let aborted = AbortedTransaction { producer_id, first_offset, last_offset, last_stable_offset };
+            self.aborted.entry(producer_id).or_insert((aborted, false));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! How much of the mapped files this process holds in its own memory, and how it is given back.
+//!
+//! A page that was touched through a mapping counts as resident until it is unmapped, though the kernel could take it at
+//! any time. So that a broker's size does not follow what is stored, mappings are told of what is touched, and when that
+//! has come to a limit, all that was touched is dropped from this process at once. The pages stay in the kernel's cache:
+//! whoever touches one again has it mapped again, for the cost of a fault.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+/// Bytes that may be touched, in all mappings together, before they are dropped.
+const LIMIT: usize = 16 << 20;
+const PAGE: usize = 4096;
+
+/// Something mapped, of which pages can be dropped from the process.
+pub(crate) trait Resident: Send + Sync {
+    /// Counts what is touched between two drops.
+    fn touched(&self) -> &AtomicUsize;
+
+    /// Drops all pages from the process, not from the file.
+    fn drop_pages(&self);
+}
+
+/// What has been touched in all mappings since pages were last dropped.
+static TOUCHED: AtomicUsize = AtomicUsize::new(0);
+/// The mappings that have been touched since.
+static MAPPINGS: Mutex<Vec<Weak<dyn Resident>>> = Mutex::new(Vec::new());
+
+/// Takes note that `bytes` of a mapping are about to be touched: a page of it at least.
+pub(crate) fn touch<R: Resident + 'static>(mapping: &Arc<R>, bytes: usize) {
+    let bytes = bytes.max(PAGE);
+    if mapping.touched().fetch_add(bytes, Ordering::Relaxed) == 0 {
+        let mapping: Weak<dyn Resident> = Arc::downgrade(&(Arc::clone(mapping) as Arc<dyn Resident>));
+        if let Ok(mut mappings) = MAPPINGS.lock() {
+            mappings.push(mapping);
+        }
+    }
+    if TOUCHED.fetch_add(bytes, Ordering::Relaxed) + bytes >= LIMIT {
+        drop_all();
+    }
+}
+
+/// Drops what has been touched, unless another thread is at it.
+fn drop_all() {
+    let Ok(mut mappings) = MAPPINGS.try_lock() else {
+        return;
+    };
+    TOUCHED.store(0, Ordering::Relaxed);
+    for mapping in mappings.drain(..).filter_map(|mapping| mapping.upgrade()) {
+        mapping.touched().store(0, Ordering::Relaxed);
+        mapping.drop_pages();
+    }
+}

@@ -14,6 +14,31 @@ pub(crate) const PRODUCER_SNAPSHOT: &str = "snapshot";
 /// What a deleted partition's directory ends in until its files are gone.
 pub(crate) const DELETED_DIR_SUFFIX: &str = "-delete";
 
+/// What a segment's files end in behind their own extension: while compaction writes them, when they are about to take the
+/// place of others, and until they are removed. The names are Kafka's.
+pub(crate) const CLEANED: &str = "cleaned";
+pub(crate) const SWAP: &str = "swap";
+pub(crate) const DELETED: &str = "deleted";
+/// The files of a segment, the log last: it is what says that the others are whole.
+pub(crate) const SEGMENT_FILES: [&str; 4] = [OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, LOG];
+
+/// `00000000000000000042.log.cleaned` and the like.
+pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+/// Renames a file; it is no error if there is none. Returns whether there was.
+pub(crate) fn rename_if_present(from: &Path, to: &Path) -> Result<bool, Error> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("rename", from)(error)),
+    }
+}
+
 /// `00000000000000000042.log` and the like.
 pub(crate) fn segment_file(dir: &Path, base_offset: i64, extension: &str) -> PathBuf {
     dir.join(format!("{base_offset:020}.{extension}"))

@@ -10,10 +10,12 @@
 
 mod catalog;
 mod checkpoint;
+mod compaction;
 mod data_dir;
 mod entry_file;
 mod error;
 mod files;
+mod index_builder;
 mod log;
 mod mmap;
 mod offset_index;
@@ -27,6 +29,7 @@ mod transaction_index;
 mod view;
 
 pub use catalog::{Catalog, CatalogRecord, TopicRecord};
+pub use compaction::{CleanedSegment, CleanerConfig, CompactionPlan};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
 pub use log::{AppendOrigin, Appended, LogConfig, LogId, LogOrigin, PartitionLog};

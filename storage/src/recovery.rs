@@ -13,6 +13,7 @@ use brooklet_protocol::records::{BatchHeader, HEADER_LEN};
 
 use crate::error::Error;
 use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, read_if_present, segment_file};
+use crate::index_builder::IndexBuilder;
 use crate::offset_index::{self, OffsetPosition};
 use crate::time_index::{self, TimestampOffset};
 use crate::transaction_index;
@@ -79,32 +80,22 @@ pub(crate) fn recover(
     let file = File::open(&path).map_err(Error::io("open", &path))?;
     let file_len = file.metadata().map_err(Error::io("examine", &path))?.len();
     let mut found = RecoveredSegment::empty(base_offset);
-    let (mut offsets, mut times) = (Vec::new(), Vec::new());
-    if trust == Trust::Indexes {
-        offsets = trusted_offsets(dir, base_offset, file_len)?;
-        times = trusted_times(dir, base_offset, &offsets)?;
-    }
-    // The last entry's own batch is walked too: its header tells the offset that follows.
-    let start = offsets.last().map_or(0, |entry: &OffsetPosition| entry.position as usize);
-    found.valid_bytes = start;
-    found.max_timestamp = times.last().copied();
+    let mut indexes = match trust {
+        Trust::Nothing => IndexBuilder::new(base_offset, index_interval_bytes),
+        Trust::Indexes => {
+            let offsets = trusted_offsets(dir, base_offset, file_len)?;
+            let times = trusted_times(dir, base_offset, &offsets)?;
+            IndexBuilder::resume(base_offset, index_interval_bytes, offsets, times)
+        }
+    };
     let rewrite = trust == Trust::Nothing;
+    let start = indexes.position;
 
     let mut walk = Walk::new(file, start as u64).map_err(Error::io("read", &path))?;
     loop {
         match walk.next(found.next_offset).map_err(Error::io("read", &path))? {
             Step::Batch(header) => {
-                let relative_offset = relative(base_offset, header.last_offset());
-                if found.max_timestamp.is_none_or(|max| header.max_timestamp > max.timestamp) {
-                    found.max_timestamp = Some(TimestampOffset { timestamp: header.max_timestamp, relative_offset });
-                }
-                if rewrite && found.bytes_since_index_entry > index_interval_bytes {
-                    offsets.push(OffsetPosition { relative_offset, position: found.valid_bytes as u32 });
-                    push_time(&mut times, found.max_timestamp);
-                    found.bytes_since_index_entry = 0;
-                }
-                found.bytes_since_index_entry += header.size();
-                found.valid_bytes += header.size();
+                indexes.batch(&header, rewrite);
                 found.next_offset = header.next_offset();
             }
             Step::NeverWritten => break,
@@ -114,14 +105,19 @@ pub(crate) fn recover(
             }
         }
     }
-    if !rewrite && !offsets.is_empty() && found.valid_bytes == start {
+    if !rewrite && !indexes.offsets.is_empty() && indexes.position == start {
         // The last index entry points at no batch: then the index is not to be believed after all.
         return recover(dir, base_offset, Trust::Nothing, index_interval_bytes);
     }
     if rewrite {
-        write_index(dir, base_offset, OFFSET_INDEX, offsets.iter().map(|entry| entry.encode()))?;
-        write_index(dir, base_offset, TIME_INDEX, times.iter().map(|entry| entry.encode()))?;
+        let index = |extension| segment_file(dir, base_offset, extension);
+        indexes.write(&index(OFFSET_INDEX), &index(TIME_INDEX))?;
     }
+    found.valid_bytes = indexes.position;
+    found.max_timestamp = indexes.max_timestamp;
+    found.bytes_since_index_entry = indexes.bytes_since_entry;
+    found.offset_entries = indexes.offsets.len();
+    found.time_entries = indexes.times.len();
     found.aborted_entries = match trust {
         Trust::Indexes => transaction_index::trusted(
             &segment_file(dir, base_offset, TRANSACTION_INDEX),
@@ -131,34 +127,7 @@ pub(crate) fn recover(
         Trust::Nothing => 0,
     };
     found.rebuilt = rewrite;
-    found.offset_entries = offsets.len();
-    found.time_entries = times.len();
     Ok(found)
-}
-
-fn push_time(times: &mut Vec<TimestampOffset>, max: Option<TimestampOffset>) {
-    let Some(max) = max.filter(|max| max.timestamp >= 0) else {
-        return;
-    };
-    let newer =
-        times.last().is_none_or(|last| max.timestamp > last.timestamp && max.relative_offset > last.relative_offset);
-    if newer {
-        times.push(max);
-    }
-}
-
-fn write_index<const N: usize>(
-    dir: &Path,
-    base_offset: i64,
-    extension: &str,
-    entries: impl Iterator<Item = [u8; N]>,
-) -> Result<(), Error> {
-    let bytes: Vec<u8> = entries.flatten().collect();
-    let path = segment_file(dir, base_offset, extension);
-    if bytes.is_empty() {
-        return crate::files::remove_if_present(&path);
-    }
-    std::fs::write(&path, bytes).map_err(Error::io("write", &path))
 }
 
 /// The leading entries that ascend and point into the file. What follows them is room, or was never finished.
@@ -196,10 +165,6 @@ fn trusted_times(dir: &Path, base_offset: i64, offsets: &[OffsetPosition]) -> Re
         good.push(entry);
     }
     Ok(good)
-}
-
-fn relative(base_offset: i64, offset: i64) -> u32 {
-    u32::try_from(offset - base_offset).unwrap_or(u32::MAX)
 }
 
 enum Step {

@@ -10,6 +10,7 @@ use std::time::Instant;
 use arc_swap::ArcSwapOption;
 use brooklet_protocol::records::{BatchHeader, HEADER_LEN, NO_TIMESTAMP, RecordBatch};
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::error::Error;
 use crate::files::{
@@ -204,6 +205,12 @@ impl SegmentFiles {
     }
 }
 
+/// A random part of `segment.jitter.ms`, so that segments which were begun together do not end together.
+fn jitter(config: &LogConfig) -> i64 {
+    let most = config.segment_jitter_ms.min(config.roll_after_ms());
+    if most <= 0 { 0 } else { (Uuid::new_v4().as_u128() % most.unsigned_abs() as u128) as i64 }
+}
+
 const NO_TIMESTAMP_YET: TimestampOffset = TimestampOffset { timestamp: NO_TIMESTAMP, relative_offset: 0 };
 
 /// The writer of the last segment.
@@ -219,6 +226,8 @@ pub(crate) struct ActiveSegment {
     max_timestamp: TimestampOffset,
     /// Greatest timestamp of the first batch: `segment.ms` counts from it.
     first_timestamp: Option<i64>,
+    /// What this segment's end comes earlier than `segment.ms` says, in milliseconds.
+    jitter_ms: i64,
 }
 
 impl ActiveSegment {
@@ -258,6 +267,7 @@ impl ActiveSegment {
             bytes_since_index_entry: recovered.bytes_since_index_entry,
             max_timestamp: recovered.max_timestamp.unwrap_or(NO_TIMESTAMP_YET),
             first_timestamp,
+            jitter_ms: jitter(config),
         })
     }
 
@@ -268,8 +278,8 @@ impl ActiveSegment {
     /// Whether the log must begin another segment before it appends this batch.
     pub(crate) fn must_roll_for(&self, header: &BatchHeader, config: &LogConfig) -> bool {
         let size = self.log.len();
-        let aged =
-            self.first_timestamp.is_some_and(|first| header.max_timestamp.saturating_sub(first) > config.segment_ms);
+        let max_age = config.roll_after_ms() - self.jitter_ms;
+        let aged = self.first_timestamp.is_some_and(|first| header.max_timestamp.saturating_sub(first) > max_age);
         size > 0
             && (size + header.size() > config.segment_bytes.min(self.log.capacity())
                 || aged

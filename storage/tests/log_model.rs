@@ -12,8 +12,13 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 /// Small enough that a few dozen batches fill several segments, whose indexes have entries.
-const CONFIG: LogConfig =
-    LogConfig { segment_bytes: 4000, segment_ms: 1000, segment_index_bytes: 64, index_interval_bytes: 200 };
+const CONFIG: LogConfig = LogConfig {
+    segment_bytes: 4000,
+    segment_ms: 1000,
+    segment_index_bytes: 64,
+    index_interval_bytes: 200,
+    ..LogConfig::DEFAULT
+};
 
 #[derive(Debug, Clone)]
 enum Op {

@@ -16,8 +16,13 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 /// A few batches fill a segment.
-const CONFIG: LogConfig =
-    LogConfig { segment_bytes: 600, segment_ms: 1000, segment_index_bytes: 64, index_interval_bytes: 100 };
+const CONFIG: LogConfig = LogConfig {
+    segment_bytes: 600,
+    segment_ms: 1000,
+    segment_index_bytes: 64,
+    index_interval_bytes: 100,
+    ..LogConfig::DEFAULT
+};
 const PRODUCERS: usize = 3;
 
 fn open(dir: &Path, start: i64, machine_stopped: bool) -> PartitionLog {

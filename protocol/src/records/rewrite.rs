@@ -24,11 +24,7 @@ pub enum RewriteError {
 impl RecordBatch {
     /// The batch with these of its records only, in its own compression. `delete_horizon`, in milliseconds since 1970, is
     /// from when on tombstones or the marker in it may go (KIP-534); it is kept in place of the base timestamp.
-    pub fn rewrite(
-        &self,
-        kept: &[Record],
-        delete_horizon: Option<i64>,
-    ) -> Result<(BatchHeader, Bytes), RewriteError> {
+    pub fn rewrite(&self, kept: &[Record], delete_horizon: Option<i64>) -> Result<(BatchHeader, Bytes), RewriteError> {
         let header = self.header();
         let first_timestamp = kept.first().map_or(NO_TIMESTAMP, |record| record.timestamp);
         let base_timestamp = delete_horizon.unwrap_or(first_timestamp);

@@ -31,10 +31,11 @@ pub(super) enum MarkerFate {
 }
 
 impl CleanedTransactions {
-    /// Takes in what is known to abort in the segments that are read next.
-    pub(super) fn add_aborted(&mut self, aborted: impl IntoIterator<Item = AbortedTransaction>) {
-        let key = |one: AbortedTransaction| (one.first_offset, one.producer_id, one.last_offset, one.last_stable_offset);
-        self.ahead.extend(aborted.into_iter().map(|one| Reverse(key(one))));
+    /// For a log, or a part of it, in which these transactions were aborted.
+    pub(super) fn new(aborted: &[AbortedTransaction]) -> Self {
+        let key =
+            |one: &AbortedTransaction| (one.first_offset, one.producer_id, one.last_offset, one.last_stable_offset);
+        Self { ahead: aborted.iter().map(|one| Reverse(key(one))).collect(), ..Self::default() }
     }
 
     /// Whether a data batch belongs to an aborted transaction.
@@ -76,7 +77,9 @@ impl CleanedTransactions {
     }
 
     fn begin_up_to(&mut self, offset: i64) {
-        while let Some(Reverse((first_offset, producer_id, last_offset, last_stable_offset))) = self.ahead.peek().copied() {
+        while let Some(Reverse((first_offset, producer_id, last_offset, last_stable_offset))) =
+            self.ahead.peek().copied()
+        {
             if first_offset > offset {
                 return;
             }

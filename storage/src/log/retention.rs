@@ -1,0 +1,102 @@
+//! What a log gives up with time and size (`cleanup.policy=delete`, Kafka's `UnifiedLog.deleteOldSegments`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::{LogConfig, PartitionLog};
+use crate::compaction::retire;
+use crate::error::Error;
+use crate::files::{LOG, segment_file};
+use crate::segment::Segment;
+
+impl PartitionLog {
+    /// Removes the oldest segments that lie below the log's start, make it larger than `retention.bytes`, or hold nothing
+    /// younger than `retention.ms`: whole ones, the last of them too. Returns the files that remain to be removed
+    /// (`file.delete.delay.ms`). `now_ms` is in milliseconds since 1970.
+    pub fn retain(&mut self, config: &LogConfig, now_ms: i64) -> Result<Vec<PathBuf>, Error> {
+        if self.deleted {
+            return Ok(Vec::new());
+        }
+        let start = self.view.log_start_offset();
+        let below_start =
+            |segments: &[Arc<Segment>]| segments.windows(2).take_while(|pair| pair[1].base_offset() <= start).count();
+        let mut remains = self.remove_oldest(below_start(&self.view.segments()), config)?;
+        if config.cleanup_delete {
+            let by_size = self.beyond_size(config);
+            remains.extend(self.remove_oldest(by_size, config)?);
+            let by_age = self.beyond_age(config, now_ms)?;
+            remains.extend(self.remove_oldest(by_age, config)?);
+        }
+        Ok(remains)
+    }
+
+    fn beyond_size(&self, config: &LogConfig) -> usize {
+        let Some(max) = config.retention_bytes else {
+            return 0;
+        };
+        let segments = self.view.segments();
+        let mut excess = segments.iter().map(|segment| segment.size()).sum::<u64>().saturating_sub(max);
+        let fits = |segment: &&Arc<Segment>| match excess.checked_sub(segment.size()) {
+            Some(left) if segment.size() > 0 => {
+                excess = left;
+                true
+            }
+            _ => false,
+        };
+        segments.iter().take_while(fits).count()
+    }
+
+    fn beyond_age(&self, config: &LogConfig, now_ms: i64) -> Result<usize, Error> {
+        let Some(max) = config.retention_ms else {
+            return Ok(0);
+        };
+        let mut count = 0;
+        for segment in self.view.segments().iter() {
+            let files = segment.files()?;
+            // An active segment that nothing was written to yet is no older than now.
+            if files.len() == 0 && count + 1 == self.view.segments().len() {
+                break;
+            }
+            let newest = match files.max_timestamp(segment).timestamp {
+                timestamp if timestamp >= 0 => timestamp,
+                _ => self.modified_ms(segment),
+            };
+            if now_ms.saturating_sub(newest) <= max {
+                break;
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn modified_ms(&self, segment: &Segment) -> i64 {
+        let modified =
+            std::fs::metadata(segment_file(&self.dir, segment.base_offset(), LOG)).and_then(|meta| meta.modified());
+        let since_1970 = modified.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        since_1970.map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Removes so many segments. Where they are all there are, an empty one remains, whose name keeps the next offset.
+    fn remove_oldest(&mut self, count: usize, config: &LogConfig) -> Result<Vec<PathBuf>, Error> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        if count == self.view.segments().len() {
+            self.roll()?;
+            self.active = Some(self.create_segment(self.view.next_offset(), config)?);
+        }
+        let segments = self.view.segments();
+        let (gone, kept) = segments.split_at(count);
+        let start = kept.first().map_or(self.view.next_offset(), |first| first.base_offset());
+        self.view.publish_start(start.max(self.view.log_start_offset()));
+        self.publish_end(self.view.next_offset());
+        self.view.publish_segments(kept.to_vec());
+        let mut remains = Vec::new();
+        for segment in gone {
+            remains.extend(retire(&self.dir, segment.base_offset())?);
+        }
+        tracing::info!(log = %self.id.dir_name(), segments = count, start, "old segments removed");
+        Ok(remains)
+    }
+}

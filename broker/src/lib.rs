@@ -37,6 +37,7 @@ mod groups;
 mod handlers;
 mod in_process;
 mod loggers;
+mod log_manager;
 mod node;
 mod partition;
 mod partition_scan;

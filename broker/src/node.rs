@@ -25,6 +25,7 @@ use crate::loggers::{LevelsChanged, Loggers};
 use crate::quotas::Quotas;
 use crate::quotas::alteration::{self, QuotaChange, QuotaError};
 use crate::quotas::entity::QuotaEntity;
+use crate::log_manager::{LogManager, LogManagerSettings};
 use crate::topics::{NewTopic, Topic, TopicError, Topics};
 use crate::txn::markers::MarkerWriter;
 use crate::txn::runtime::TransactionCoordinator;
@@ -128,6 +129,14 @@ impl Node {
         );
         tasks.spawn(serving);
         let markers = markers();
+        let manager = LogManager {
+            topics: Arc::clone(&topics),
+            data_dir: Arc::clone(&data_dir),
+            clock,
+            settings: LogManagerSettings::of(&config.broker),
+            remains: Vec::new(),
+        };
+        tasks.spawn(manager.run(stop.clone()));
         tasks.spawn(expire_producers(Arc::clone(&topics), clock, config.broker.producer_id_expiration, stop.clone()));
         let quotas = Quotas::new(&config.broker, clock, &topics.client_quotas());
         let slots = config.broker.max_incremental_fetch_session_cache_slots as usize;

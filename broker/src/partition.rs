@@ -1,5 +1,6 @@
 //! A partition: its log behind a lock, what readers see of it without one, and the fetches that wait for it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -8,8 +9,8 @@ use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_protocol::records::BatchHeader;
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_storage::{
-    AppendError, AppendOrigin, Appended, DataDir, Error, LogId, LogView, PartitionLog, ProducerStateEntry,
-    VerificationGuard,
+    AppendError, AppendOrigin, Appended, CleanedSegment, CompactionPlan, DataDir, Error, LogId, LogView, PartitionLog,
+    ProducerStateEntry, VerificationGuard,
 };
 use parking_lot::Mutex;
 
@@ -98,6 +99,32 @@ impl Partition {
         self.data_dir.set_log_start_offset(&self.id.topic, self.id.partition, start)
     }
 
+    /// Whether anyone has read it or written to it since the start.
+    pub(crate) fn is_open(&self) -> bool {
+        self.view.get().is_some()
+    }
+
+    /// Removes the segments that the topic's configs do not keep. A log that nobody has opened is opened only if something
+    /// is to go. The files are what remains to be removed.
+    pub(crate) fn retain(&self, now_ms: i64) -> Result<Vec<PathBuf>, Error> {
+        let settings = self.settings.load();
+        if !self.is_open() && !self.data_dir.has_expired(&self.id, &settings.log, now_ms)? {
+            return Ok(Vec::new());
+        }
+        self.with_log(|log| log.retain(&settings.log, now_ms))
+    }
+
+    /// See [`PartitionLog::compaction_plan`].
+    pub(crate) fn compaction_plan(&self, upto: Option<i64>, now_ms: i64) -> Result<Option<CompactionPlan>, Error> {
+        let settings = self.settings.load();
+        self.with_log(|log| log.compaction_plan(upto, &settings.log, now_ms))
+    }
+
+    /// See [`PartitionLog::replace_segments`].
+    pub(crate) fn replace_segments(&self, cleaned: &CleanedSegment) -> Result<Option<Vec<PathBuf>>, Error> {
+        self.with_log(|log| log.replace_segments(cleaned))
+    }
+
     /// Forgets producers that have been silent since `before_ms`, in milliseconds since 1970.
     pub(crate) fn expire_producers(&self, before_ms: i64) {
         if let Some(log) = &mut *self.log.lock() {
@@ -120,7 +147,7 @@ impl Partition {
     }
 
     /// Takes the partition's files away. The path is what remains to be removed.
-    pub(crate) fn delete(&self) -> Result<Option<std::path::PathBuf>, Error> {
+    pub(crate) fn delete(&self) -> Result<Option<PathBuf>, Error> {
         let remains = self.with_log(brooklet_storage::PartitionLog::delete)?;
         self.waiters.wake_all();
         Ok(remains)

@@ -27,6 +27,15 @@ impl TopicSettings {
             segment_ms: config.segment_ms,
             segment_index_bytes: config.segment_index_bytes as usize,
             index_interval_bytes: config.index_interval_bytes as usize,
+            segment_jitter_ms: config.segment_jitter_ms,
+            cleanup_delete: config.cleanup_policy.delete,
+            cleanup_compact: config.cleanup_policy.compact,
+            retention_ms: config.retention_ms,
+            retention_bytes: config.retention_bytes,
+            delete_retention_ms: config.delete_retention_ms,
+            min_compaction_lag_ms: config.min_compaction_lag_ms,
+            max_compaction_lag_ms: config.max_compaction_lag_ms,
+            min_cleanable_dirty_ratio: config.min_cleanable_dirty_ratio,
         };
         Ok(Self { rules: config.batch_rules(), overrides, config, log })
     }

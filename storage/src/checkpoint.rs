@@ -12,6 +12,9 @@ pub(crate) const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
 /// Up to where each log is on disk for certain.
 pub(crate) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 
+/// Up to where each log is compacted.
+pub(crate) const COMPACTED_UPTO: &str = "cleaner-offset-checkpoint";
+
 /// A checkpoint file, and what it says.
 #[derive(Debug)]
 pub(crate) struct OffsetCheckpoint {
@@ -35,7 +38,12 @@ impl OffsetCheckpoint {
 
     /// The partition's offset, or 0.
     pub(crate) fn of(&self, topic: &str, partition: i32) -> i64 {
-        self.offsets.get(&(topic.to_owned(), partition)).copied().unwrap_or(0)
+        self.find(topic, partition).unwrap_or(0)
+    }
+
+    /// The partition's offset, if it is listed.
+    pub(crate) fn find(&self, topic: &str, partition: i32) -> Option<i64> {
+        self.offsets.get(&(topic.to_owned(), partition)).copied()
     }
 
     pub(crate) fn set(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FlockOperation;
 use uuid::Uuid;
 
-use crate::checkpoint::{LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
+use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
 use crate::error::Error;
 use crate::files::{DELETED_DIR_SUFFIX, read_if_present, remove_if_present, sync, write_atomically};
 use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid};
@@ -52,6 +52,7 @@ pub struct DataDir {
     previous_stop: PreviousStop,
     log_start_offsets: Mutex<OffsetCheckpoint>,
     recovery_points: Mutex<OffsetCheckpoint>,
+    compacted_upto: Mutex<OffsetCheckpoint>,
 }
 
 impl DataDir {
@@ -65,7 +66,9 @@ impl DataDir {
         remove_deleted_logs(&path)?;
         let log_start_offsets = Mutex::new(OffsetCheckpoint::open(&path, LOG_START_OFFSETS)?);
         let recovery_points = Mutex::new(OffsetCheckpoint::open(&path, RECOVERY_POINTS)?);
-        let data_dir = Self { path, lock, cluster_id, previous_stop, log_start_offsets, recovery_points };
+        let compacted_upto = Mutex::new(OffsetCheckpoint::open(&path, COMPACTED_UPTO)?);
+        let data_dir =
+            Self { path, lock, cluster_id, previous_stop, log_start_offsets, recovery_points, compacted_upto };
         data_dir.note("running")?;
         remove_if_present(&data_dir.path.join(CLEAN_SHUTDOWN))?;
         Ok(data_dir)
@@ -101,6 +104,22 @@ impl DataDir {
         locked(&self.log_start_offsets).set(topic, partition, offset)
     }
 
+    /// Whether a log that is not open has segments that are to go by age or size. It is told from the files' sizes and the
+    /// time index of the oldest: the log need not be opened for it.
+    pub fn has_expired(&self, id: &LogId, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
+        crate::log::has_expired(&self.path.join(id.dir_name()), config, now_ms)
+    }
+
+    /// Up to where a log is compacted.
+    pub fn compacted_upto(&self, topic: &str, partition: i32) -> Option<i64> {
+        locked(&self.compacted_upto).find(topic, partition)
+    }
+
+    /// Keeps up to where a log is compacted.
+    pub fn set_compacted_upto(&self, topic: &str, partition: i32, offset: i64) -> Result<(), Error> {
+        locked(&self.compacted_upto).set(topic, partition, offset)
+    }
+
     /// Keeps up to where logs are on disk, by topic and partition.
     pub fn set_recovery_points(&self, offsets: impl IntoIterator<Item = ((String, i32), i64)>) -> Result<(), Error> {
         locked(&self.recovery_points).set_all(offsets)
@@ -109,7 +128,8 @@ impl DataDir {
     /// Forgets what was kept of a deleted topic's logs.
     pub fn forget_topic(&self, topic: &str) -> Result<(), Error> {
         locked(&self.log_start_offsets).remove(topic)?;
-        locked(&self.recovery_points).remove(topic)
+        locked(&self.recovery_points).remove(topic)?;
+        locked(&self.compacted_upto).remove(topic)
     }
 
     /// How much its file system holds.

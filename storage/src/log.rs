@@ -3,6 +3,8 @@
 mod compacting;
 mod retention;
 
+pub(crate) use retention::has_expired;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

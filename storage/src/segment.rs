@@ -77,6 +77,12 @@ impl Segment {
         Ok(self.aborted.get_or_init(|| index))
     }
 
+    /// Opens all files, so that whoever shares this segment can read it when they have lost their names.
+    pub(crate) fn open_all(&self) -> Result<(), Error> {
+        self.files()?;
+        self.aborted().map(|_| ())
+    }
+
     /// Bytes of the log file, in memory or on disk.
     pub(crate) fn size(&self) -> u64 {
         match self.mapped.load().as_ref() {

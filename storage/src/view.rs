@@ -80,7 +80,27 @@ impl LogView {
         if offset >= upto {
             return Ok(LogSlice::default());
         }
-        let segments = self.segments.load();
+        loop {
+            let segments = self.segments.load_full();
+            match Self::read_from(&segments, offset, upto, max_bytes, at_least_one) {
+                // A file that is gone belongs to a segment that has been removed or replaced meanwhile.
+                Err(_) if !Arc::ptr_eq(&segments, &self.segments.load()) => {
+                    if offset < self.log_start_offset() {
+                        return Err(ReadError::OutOfRange { offset, start: self.log_start_offset(), end });
+                    }
+                }
+                read => return Ok(read?),
+            }
+        }
+    }
+
+    fn read_from(
+        segments: &[Arc<Segment>],
+        offset: i64,
+        upto: i64,
+        max_bytes: usize,
+        at_least_one: bool,
+    ) -> Result<LogSlice, Error> {
         let from = segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
         // Where compaction has emptied the end of a segment, the next one holds the batch.
         for segment in &segments[from.min(segments.len())..] {
@@ -117,6 +137,17 @@ impl LogView {
         let upto = last.header().next_offset();
         // Where one is complete, whatever begins below the end is in it or in one before.
         indexes.into_iter().find(|index| index.collect(from, upto, &mut found));
+        Ok(found)
+    }
+
+    /// All aborted transactions with records below `upto`, by where they ended.
+    pub(crate) fn aborted_below(&self, upto: i64) -> Result<Vec<AbortedTransaction>, Error> {
+        let mut found = Vec::new();
+        for segment in self.segments.load().iter() {
+            if segment.aborted()?.collect(i64::MIN, upto, &mut found) {
+                break;
+            }
+        }
         Ok(found)
     }
 

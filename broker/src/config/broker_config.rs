@@ -17,7 +17,7 @@ use super::value::{Value, split_list, trim};
 ///
 /// It is made at start and when a dynamic config changes; nothing is read from text in between. The defaults of
 /// topic configs are not here: [`super::TopicConfig::resolve`] reads them from the same layers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct BrokerConfig {
     /// `add.partitions.to.txn.retry.backoff.ms`, at least a millisecond.
     pub add_partitions_to_txn_retry_backoff: Duration,
@@ -59,6 +59,18 @@ pub struct BrokerConfig {
     pub listeners: Vec<Listener>,
     /// `log.dirs`, or `log.dir` if that is not set.
     pub log_dir: PathBuf,
+    /// `log.cleaner.backoff.ms`.
+    pub log_cleaner_backoff: Duration,
+    /// `log.cleaner.dedupe.buffer.size`, in bytes.
+    pub log_cleaner_dedupe_buffer_size: i64,
+    /// `log.cleaner.enable`.
+    pub log_cleaner_enable: bool,
+    /// `log.cleaner.io.buffer.load.factor`.
+    pub log_cleaner_io_buffer_load_factor: f64,
+    /// `log.initial.task.delay.ms`.
+    pub log_initial_task_delay: Duration,
+    /// `log.retention.check.interval.ms`.
+    pub log_retention_check_interval: Duration,
     /// `max.connections`.
     pub max_connections: u32,
     /// `max.connections.per.ip`.
@@ -192,6 +204,12 @@ impl Values<'_> {
             group_min_session_timeout: self.duration_ms("group.min.session.timeout.ms")?,
             listeners: self.listeners()?,
             log_dir: self.log_dir()?,
+            log_cleaner_backoff: self.duration_ms("log.cleaner.backoff.ms")?,
+            log_cleaner_dedupe_buffer_size: self.long("log.cleaner.dedupe.buffer.size")?,
+            log_cleaner_enable: self.boolean("log.cleaner.enable")?,
+            log_cleaner_io_buffer_load_factor: self.double("log.cleaner.io.buffer.load.factor")?,
+            log_initial_task_delay: self.duration_ms("log.initial.task.delay.ms")?,
+            log_retention_check_interval: self.duration_ms("log.retention.check.interval.ms")?,
             max_connections: self.size("max.connections")?,
             max_connections_per_ip: self.size("max.connections.per.ip")?,
             max_connections_per_ip_overrides: self.per_ip_overrides()?,

@@ -14,7 +14,8 @@ pub(super) const ONE_RUNTIME: Effect =
 pub(super) const NO_PURGATORY: Effect = Inert("a request that waits is let go when it is done: nothing is purged");
 pub(super) const NO_JVM: Effect = Inert("names code of the Java platform, which this broker does not run");
 pub(super) const LOADING: Effect = Inert("logs are mapped into memory: replaying one needs no buffer");
-pub(super) const UNLINK: Effect = Inert("files are unlinked at once: readers that have them open keep their data");
+pub(super) const ONE_CLEANER: Effect =
+    Inert("one log is compacted at a time, out of the page cache and without buffers of its own");
 pub(super) const PREALLOCATE: Effect = Inert("every segment's file is allocated in steps, ahead of its records");
 pub(super) const ONE_LZ4_LEVEL: Effect = Inert("the lz4 encoder has one level");
 pub(super) const REGEX_AT_ONCE: Effect = Inert("patterns are evaluated whenever topics have changed");

@@ -2,7 +2,7 @@
 
 use super::broker::broker_config;
 use super::definition::{ConfigDef, Effect::Works, config_defs, find, merge};
-use super::effects::{COMPACTION, FLUSH, JITTER, ONE_LZ4_LEVEL, ONE_NODE, PREALLOCATE, RETENTION, TIERING, UNLINK};
+use super::effects::{FLUSH, ONE_LZ4_LEVEL, ONE_NODE, PREALLOCATE, TIERING};
 use super::validator::Validator::{Any, AnyOf, AtLeast, Between, Fraction, GzipLevel, OneOf, ThrottledReplicas};
 use super::value::Value;
 
@@ -113,9 +113,9 @@ const DEFS: &[ConfigDef] = config_defs! {
         "codec batches are stored with; `producer` keeps what the producer sent";
     Int "compression.zstd.level" = "3", Between(-131072, 22), ClusterWide, Works,
         "level of the broker's own zstd, used when `compression.type` is `zstd`";
-    Long "delete.retention.ms" = "86400000", AtLeast(0), ClusterWide, COMPACTION,
+    Long "delete.retention.ms" = "86400000", AtLeast(0), ClusterWide, Works,
         "how long compaction keeps a tombstone";
-    Long "file.delete.delay.ms" = "60000", AtLeast(0), ClusterWide, UNLINK,
+    Long "file.delete.delay.ms" = "60000", AtLeast(0), ClusterWide, Works,
         "wait between dropping a segment and removing its files";
     Long "flush.messages" = "9223372036854775807", AtLeast(1), ClusterWide, FLUSH,
         "records between two forced flushes";
@@ -131,7 +131,7 @@ const DEFS: &[ConfigDef] = config_defs! {
         "bytes kept on local disk of a tiered topic; -2 means `retention.bytes`";
     Long "local.retention.ms" = "-2", AtLeast(-2), ClusterWide, TIERING,
         "time kept on local disk of a tiered topic; -2 means `retention.ms`";
-    Long "max.compaction.lag.ms" = "9223372036854775807", AtLeast(1), ClusterWide, COMPACTION,
+    Long "max.compaction.lag.ms" = "9223372036854775807", AtLeast(1), ClusterWide, Works,
         "longest time a record may wait for compaction";
     Int "max.message.bytes" = "1048588", AtLeast(0), ClusterWide, Works,
         "largest record batch accepted, as it arrives";
@@ -142,9 +142,9 @@ const DEFS: &[ConfigDef] = config_defs! {
     String "message.timestamp.type" = "CreateTime", OneOf(&["CreateTime", "LogAppendTime"]), ClusterWide,
         Works,
         "`CreateTime` keeps the producer's time, `LogAppendTime` sets the broker's";
-    Double "min.cleanable.dirty.ratio" = "0.5", Fraction(1.0), ClusterWide, COMPACTION,
+    Double "min.cleanable.dirty.ratio" = "0.5", Fraction(1.0), ClusterWide, Works,
         "share of uncompacted bytes that makes a log worth compacting";
-    Long "min.compaction.lag.ms" = "0", AtLeast(0), ClusterWide, COMPACTION,
+    Long "min.compaction.lag.ms" = "0", AtLeast(0), ClusterWide, Works,
         "shortest age before a record may be compacted away";
     Int "min.insync.replicas" = "1", AtLeast(1), ClusterWide, Works,
         "acts as 1: it is capped by the one replica a partition has, as in Kafka";
@@ -156,15 +156,15 @@ const DEFS: &[ConfigDef] = config_defs! {
         "deletes tiered data when tiering is switched off";
     Boolean "remote.storage.enable" = "false", Any, ClusterWide, TIERING,
         "tiering of a topic; only `false` is accepted";
-    Long "retention.bytes" = "-1", Any, ClusterWide, RETENTION,
+    Long "retention.bytes" = "-1", Any, ClusterWide, Works,
         "bytes a partition may hold before old segments go; negative means no limit";
-    Long "retention.ms" = "604800000", AtLeast(-1), ClusterWide, RETENTION,
+    Long "retention.ms" = "604800000", AtLeast(-1), ClusterWide, Works,
         "age after which segments go; -1 means no limit";
     Int "segment.bytes" = "1073741824", AtLeast(1048576), ClusterWide, Works,
         "size at which a segment is sealed and a new one begins";
     Int "segment.index.bytes" = "10485760", AtLeast(4), ClusterWide, Works,
         "size of an index file; a full index seals its segment";
-    Long "segment.jitter.ms" = "0", AtLeast(0), ClusterWide, JITTER,
+    Long "segment.jitter.ms" = "0", AtLeast(0), ClusterWide, Works,
         "largest random time taken off `segment.ms`";
     Long "segment.ms" = "604800000", AtLeast(1), ClusterWide, Works,
         "age at which a segment is sealed even if it is not full";

@@ -55,7 +55,7 @@ impl PartitionLog {
             segments: segments[..upto].to_vec(),
             first_dirty_offset,
             first_uncleanable_offset,
-            aborted: self.view.aborted_transactions(segments[0].base_offset(), first_uncleanable_offset)?,
+            aborted: self.view.aborted_below(first_uncleanable_offset)?,
             last_records: last_records.collect(),
             overdue,
             config: config.clone(),
@@ -74,6 +74,9 @@ impl PartitionLog {
         if self.deleted || !stands {
             cleaned.abandon()?;
             return Ok(None);
+        }
+        for segment in &segments[first..first + replaced.len()] {
+            segment.open_all()?;
         }
         let remains = cleaned.swap_in()?;
         let mut published = segments.to_vec();

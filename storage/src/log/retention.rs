@@ -1,13 +1,13 @@
 //! What a log gives up with time and size (`cleanup.policy=delete`, Kafka's `UnifiedLog.deleteOldSegments`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::{LogConfig, PartitionLog};
 use crate::compaction::retire;
 use crate::error::Error;
-use crate::files::{LOG, segment_file};
+use crate::files::{LOG, offsets_of, segment_file};
 use crate::segment::Segment;
 
 impl PartitionLog {
@@ -94,9 +94,34 @@ impl PartitionLog {
         self.view.publish_segments(kept.to_vec());
         let mut remains = Vec::new();
         for segment in gone {
+            segment.open_all()?;
             remains.extend(retire(&self.dir, segment.base_offset())?);
         }
         tracing::info!(log = %self.id.dir_name(), segments = count, start, "old segments removed");
         Ok(remains)
     }
+}
+
+/// Whether segments of a log that is not open are to go.
+pub(crate) fn has_expired(dir: &Path, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
+    if !config.cleanup_delete || !dir.exists() {
+        return Ok(false);
+    }
+    let offsets = offsets_of(dir, LOG)?;
+    let Some(oldest) = offsets.first() else {
+        return Ok(false);
+    };
+    let size = |offset: &i64| std::fs::metadata(segment_file(dir, *offset, LOG)).map_or(0, |meta| meta.len());
+    if let Some(max) = config.retention_bytes
+        && offsets.iter().map(size).sum::<u64>().saturating_sub(max) >= size(oldest)
+        && size(oldest) > 0
+    {
+        return Ok(true);
+    }
+    let Some(max) = config.retention_ms else {
+        return Ok(false);
+    };
+    let segment = Segment::sealed(dir.into(), *oldest);
+    let newest = segment.files()?.max_timestamp(&segment).timestamp;
+    Ok(newest >= 0 && now_ms.saturating_sub(newest) > max)
 }

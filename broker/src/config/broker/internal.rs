@@ -1,9 +1,8 @@
 //! Configs that Kafka knows but shows only when they are set.
 
-use crate::config::definition::{ConfigDef, config_defs};
+use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
 use crate::config::effects::{
-    NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, REGEX_AT_ONCE, RELEASED_ONLY, RETENTION, SHARE_GROUPS,
-    TIERING,
+    NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, REGEX_AT_ONCE, RELEASED_ONLY, SHARE_GROUPS, TIERING,
 };
 use crate::config::validator::Validator::{Any, AtLeast, Fraction};
 
@@ -29,7 +28,7 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "largest batch of the metadata log";
     Long "leader.replication.throttled.rate" = null, AtLeast(0), ClusterWide, ONE_NODE,
         "bytes a second throttled leaders may send; set at run time only";
-    Long "log.initial.task.delay.ms" = "30000", AtLeast(0), ReadOnly, RETENTION,
+    Long "log.initial.task.delay.ms" = "30000", AtLeast(0), ReadOnly, Works,
         "wait before the first background work on logs";
     Int "producer.id.expiration.check.interval.ms" = "600000", AtLeast(1), ReadOnly, PRODUCER_ID_CHECK,
         "time between looks for expired producer ids";

@@ -1,9 +1,7 @@
 //! Logs: the defaults of the topic configs, the data directory and the work on it.
 
 use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
-use crate::config::effects::{
-    COMPACTION, FLUSH, JITTER, ONE_DIRECTORY, ONE_LZ4_LEVEL, ONE_RUNTIME, PREALLOCATE, RETENTION, TIERING, UNLINK,
-};
+use crate::config::effects::{FLUSH, ONE_CLEANER, ONE_DIRECTORY, ONE_LZ4_LEVEL, ONE_RUNTIME, PREALLOCATE, TIERING};
 use crate::config::validator::Validator::{Any, AnyOf, AtLeast, Between, Fraction, GzipLevel, OneOf, SomeOf};
 
 pub(super) const DEFS: &[ConfigDef] = config_defs! {
@@ -18,27 +16,27 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "default of the topic config `compression.zstd.level`";
     List "cordoned.log.dirs" = "", AnyOf(&[]), PerBroker, ONE_DIRECTORY,
         "data directories that take no new partitions";
-    Long "log.cleaner.backoff.ms" = "15000", AtLeast(0), ClusterWide, COMPACTION,
+    Long "log.cleaner.backoff.ms" = "15000", AtLeast(0), ClusterWide, Works,
         "sleep of the cleaner when nothing needs cleaning";
-    Long "log.cleaner.dedupe.buffer.size" = "134217728", Any, ClusterWide, COMPACTION,
+    Long "log.cleaner.dedupe.buffer.size" = "134217728", Any, ClusterWide, Works,
         "memory for the cleaner's key map";
-    Long "log.cleaner.delete.retention.ms" = "86400000", AtLeast(0), ClusterWide, COMPACTION,
+    Long "log.cleaner.delete.retention.ms" = "86400000", AtLeast(0), ClusterWide, Works,
         "default of the topic config `delete.retention.ms`";
-    Boolean "log.cleaner.enable" = "true", Any, ReadOnly, COMPACTION,
+    Boolean "log.cleaner.enable" = "true", Any, ReadOnly, Works,
         "whether compacted topics are compacted";
-    Double "log.cleaner.io.buffer.load.factor" = "0.9", Any, ClusterWide, COMPACTION,
+    Double "log.cleaner.io.buffer.load.factor" = "0.9", Any, ClusterWide, Works,
         "how full the cleaner's key map may get";
-    Int "log.cleaner.io.buffer.size" = "524288", AtLeast(0), ClusterWide, COMPACTION,
+    Int "log.cleaner.io.buffer.size" = "524288", AtLeast(0), ClusterWide, ONE_CLEANER,
         "memory for the cleaner's reads and writes";
-    Double "log.cleaner.io.max.bytes.per.second" = "1.7976931348623157E308", Any, ClusterWide, COMPACTION,
+    Double "log.cleaner.io.max.bytes.per.second" = "1.7976931348623157E308", Any, ClusterWide, ONE_CLEANER,
         "rate limit of the cleaner";
-    Long "log.cleaner.max.compaction.lag.ms" = "9223372036854775807", AtLeast(1), ClusterWide, COMPACTION,
+    Long "log.cleaner.max.compaction.lag.ms" = "9223372036854775807", AtLeast(1), ClusterWide, Works,
         "default of the topic config `max.compaction.lag.ms`";
-    Double "log.cleaner.min.cleanable.ratio" = "0.5", Fraction(1.0), ClusterWide, COMPACTION,
+    Double "log.cleaner.min.cleanable.ratio" = "0.5", Fraction(1.0), ClusterWide, Works,
         "default of the topic config `min.cleanable.dirty.ratio`";
-    Long "log.cleaner.min.compaction.lag.ms" = "0", AtLeast(0), ClusterWide, COMPACTION,
+    Long "log.cleaner.min.compaction.lag.ms" = "0", AtLeast(0), ClusterWide, Works,
         "default of the topic config `min.compaction.lag.ms`";
-    Int "log.cleaner.threads" = "1", AtLeast(0), ClusterWide, COMPACTION,
+    Int "log.cleaner.threads" = "1", AtLeast(0), ClusterWide, ONE_CLEANER,
         "threads that clean";
     List "log.cleanup.policy" = "delete", AnyOf(&["compact", "delete"]), ClusterWide, Works,
         "default of the topic config `cleanup.policy`";
@@ -75,27 +73,27 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "default of the topic config `message.timestamp.type`";
     Boolean "log.preallocate" = "false", Any, ClusterWide, PREALLOCATE,
         "default of the topic config `preallocate`";
-    Long "log.retention.bytes" = "-1", Any, ClusterWide, RETENTION,
+    Long "log.retention.bytes" = "-1", Any, ClusterWide, Works,
         "default of the topic config `retention.bytes`";
-    Long "log.retention.check.interval.ms" = "300000", AtLeast(1), ReadOnly, RETENTION,
+    Long "log.retention.check.interval.ms" = "300000", AtLeast(1), ReadOnly, Works,
         "time between looks for segments to delete";
-    Int "log.retention.hours" = "168", Any, ReadOnly, RETENTION,
+    Int "log.retention.hours" = "168", Any, ReadOnly, Works,
         "`log.retention.ms` in hours, when neither ms nor minutes are set";
-    Int "log.retention.minutes" = null, Any, ReadOnly, RETENTION,
+    Int "log.retention.minutes" = null, Any, ReadOnly, Works,
         "`log.retention.ms` in minutes, when ms is not set";
-    Long "log.retention.ms" = null, Any, ClusterWide, RETENTION,
+    Long "log.retention.ms" = null, Any, ClusterWide, Works,
         "default of the topic config `retention.ms`";
     Int "log.roll.hours" = "168", AtLeast(1), ReadOnly, Works,
         "`log.roll.ms` in hours, when ms is not set";
-    Int "log.roll.jitter.hours" = "0", AtLeast(0), ReadOnly, JITTER,
+    Int "log.roll.jitter.hours" = "0", AtLeast(0), ReadOnly, Works,
         "`log.roll.jitter.ms` in hours, when ms is not set";
-    Long "log.roll.jitter.ms" = null, Any, ClusterWide, JITTER,
+    Long "log.roll.jitter.ms" = null, Any, ClusterWide, Works,
         "default of the topic config `segment.jitter.ms`";
     Long "log.roll.ms" = null, Any, ClusterWide, Works,
         "default of the topic config `segment.ms`";
     Int "log.segment.bytes" = "1073741824", AtLeast(1048576), ClusterWide, Works,
         "default of the topic config `segment.bytes`";
-    Long "log.segment.delete.delay.ms" = "60000", AtLeast(0), ClusterWide, UNLINK,
+    Long "log.segment.delete.delay.ms" = "60000", AtLeast(0), ClusterWide, Works,
         "default of the topic config `file.delete.delay.ms`";
     Int "num.recovery.threads.per.data.dir" = "2", AtLeast(1), ClusterWide, ONE_RUNTIME,
         "threads that recover logs at start";

@@ -1,0 +1,178 @@
+//! The work on logs that nobody asks for: old segments go, and compacted topics are compacted (Kafka's `LogManager` and
+//! `LogCleaner`). One task drives it; what touches files runs on the blocking pool, one log at a time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brooklet_storage::{CleanerConfig, CompactionPlan, DataDir, Error};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::BrokerConfig;
+use crate::partition::Partition;
+use crate::topics::{Topic, Topics};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct LogManager {
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) data_dir: Arc<DataDir>,
+    pub(crate) clock: Clock,
+    pub(crate) settings: LogManagerSettings,
+    /// Files that are no part of a log any more, and when they go (`file.delete.delay.ms`).
+    pub(crate) remains: Vec<(Instant, PathBuf)>,
+}
+
+/// The configs that the manager follows.
+#[derive(Debug, Clone)]
+pub(crate) struct LogManagerSettings {
+    /// `log.initial.task.delay.ms`.
+    initial_delay: Duration,
+    /// `log.retention.check.interval.ms`.
+    retention_interval: Duration,
+    /// `log.cleaner.backoff.ms`; `None` where `log.cleaner.enable` is false.
+    cleaner_backoff: Option<Duration>,
+    cleaner: CleanerConfig,
+}
+
+impl LogManagerSettings {
+    pub(crate) fn of(config: &BrokerConfig) -> Self {
+        Self {
+            initial_delay: config.log_initial_task_delay,
+            retention_interval: config.log_retention_check_interval,
+            cleaner_backoff: config.log_cleaner_enable.then_some(config.log_cleaner_backoff),
+            cleaner: CleanerConfig {
+                dedupe_buffer_bytes: usize::try_from(config.log_cleaner_dedupe_buffer_size).unwrap_or(usize::MAX),
+                load_factor: config.log_cleaner_io_buffer_load_factor,
+            },
+        }
+    }
+}
+
+impl LogManager {
+    /// Works until `stop`. What was to be removed later is removed then.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let begin = Instant::now() + self.settings.initial_delay;
+        let mut next_retention = begin;
+        let mut next_cleaning = self.settings.cleaner_backoff.map(|_| begin);
+        loop {
+            let removal = self.remains.iter().map(|(at, _)| *at).min();
+            let next =
+                [Some(next_retention), next_cleaning, removal].into_iter().flatten().min().unwrap_or(next_retention);
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(next) => {}
+            }
+            let now = Instant::now();
+            let (retain, clean) = (now >= next_retention, next_cleaning.is_some_and(|at| now >= at));
+            let work = tokio::task::spawn_blocking(move || {
+                self.remove_due(now);
+                if retain {
+                    self.retain_all();
+                }
+                if clean {
+                    self.clean_all();
+                }
+                self
+            });
+            self = match work.await {
+                Ok(manager) => manager,
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            };
+            if retain {
+                next_retention = Instant::now() + self.settings.retention_interval;
+            }
+            if clean {
+                next_cleaning = self.settings.cleaner_backoff.map(|backoff| Instant::now() + backoff);
+            }
+        }
+        self.remains.iter().for_each(|(_, path)| remove(path));
+    }
+
+    fn remove_due(&mut self, now: Instant) {
+        self.remains.retain(|(at, path)| {
+            if *at <= now {
+                remove(path);
+            }
+            *at > now
+        });
+    }
+
+    fn retain_all(&mut self) {
+        for topic in self.topics.all() {
+            for partition in topic.partitions().iter() {
+                match partition.retain(self.clock.wall_ms()) {
+                    Ok(remains) => self.remove_later(&topic, remains),
+                    Err(error) => failed(&error, &topic, partition, "old segments not removed"),
+                }
+            }
+        }
+    }
+
+    /// Compacts what is due, the dirtiest first.
+    fn clean_all(&mut self) {
+        let mut due: Vec<(f64, Arc<Topic>, Arc<Partition>)> = Vec::new();
+        for topic in self.topics.all().into_iter().filter(|topic| topic.settings().log.cleanup_compact) {
+            for partition in topic.partitions().iter().filter(|partition| partition.is_open()) {
+                match self.plan(&topic, partition) {
+                    Ok(Some(plan)) if plan.is_due() => {
+                        due.push((plan.cleanable_ratio(), Arc::clone(&topic), Arc::clone(partition)));
+                    }
+                    Ok(_) => {}
+                    Err(error) => failed(&error, &topic, partition, "not looked at for compaction"),
+                }
+            }
+        }
+        due.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+        for (_, topic, partition) in due {
+            if let Err(error) = self.clean(&topic, &partition) {
+                failed(&error, &topic, &partition, "not compacted");
+            }
+        }
+    }
+
+    fn plan(&self, topic: &Topic, partition: &Partition) -> Result<Option<CompactionPlan>, Error> {
+        let upto = self.data_dir.compacted_upto(topic.name(), partition.index());
+        partition.compaction_plan(upto, self.clock.wall_ms())
+    }
+
+    fn clean(&mut self, topic: &Arc<Topic>, partition: &Partition) -> Result<(), Error> {
+        let Some(plan) = self.plan(topic, partition)? else {
+            return Ok(());
+        };
+        let cleaner = self.settings.cleaner;
+        let mut remains = Vec::new();
+        let end = plan.carry_out(&cleaner, self.clock.wall_ms(), |cleaned| {
+            let replaced = partition.replace_segments(&cleaned)?;
+            let stands = replaced.is_some();
+            remains.extend(replaced.into_iter().flatten());
+            Ok(stands)
+        });
+        self.remove_later(topic, remains);
+        self.data_dir.set_compacted_upto(topic.name(), partition.index(), end?)?;
+        tracing::debug!(topic = topic.name(), partition = partition.index(), "compacted");
+        Ok(())
+    }
+
+    fn remove_later(&mut self, topic: &Topic, remains: Vec<PathBuf>) {
+        let delay = u64::try_from(topic.settings().config.file_delete_delay_ms).unwrap_or(0);
+        let at = Instant::now() + Duration::from_millis(delay);
+        self.remains.extend(remains.into_iter().map(|path| (at, path)));
+    }
+}
+
+fn failed(error: &Error, topic: &Topic, partition: &Partition, what: &str) {
+    tracing::error!(%error, topic = topic.name(), partition = partition.index(), "{what}");
+}
+
+fn remove(path: &PathBuf) {
+    match std::fs::remove_file(path) {
+        // Its topic was deleted meanwhile.
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(%error, path = %path.display(), "a file remains until the log is opened again");
+        }
+        _ => {}
+    }
+}

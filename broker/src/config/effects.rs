@@ -23,9 +23,6 @@ pub(super) const RELEASED_ONLY: Effect = Inert("only final versions of APIs and 
 
 // What is not there yet.
 pub(super) const FLUSH: Effect = Inert("stored and shown; the operating system decides when records reach the disk");
-pub(super) const RETENTION: Effect = Inert("stored and shown; no retention yet");
-pub(super) const COMPACTION: Effect = Inert("stored and shown; no compaction yet");
-pub(super) const JITTER: Effect = Inert("stored and shown; segments are sealed without jitter");
 pub(super) const PRODUCER_ID_CHECK: Effect = Inert("stored and shown; expiry is checked when it matters");
 pub(super) const PARTITION_LIMIT: Effect = Inert("stored and shown; an answer names every partition asked for");
 pub(super) const SHARE_GROUPS: Effect = Inert("stored and shown; no share groups yet");

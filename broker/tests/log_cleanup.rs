@@ -1,0 +1,103 @@
+//! What the broker does with logs when nobody asks: old records go, and of each key the last one stays.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use brooklet::{Broker, Record};
+
+async fn broker(dir: &Path) -> Broker {
+    Broker::builder()
+        .data_dir(dir)
+        .set("log.initial.task.delay.ms", "0")
+        .set("log.retention.check.interval.ms", "50")
+        .set("log.cleaner.backoff.ms", "50")
+        .start()
+        .await
+        .unwrap()
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn files(dir: &Path, extension: &str) -> usize {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|found| found == extension)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_removes_what_is_too_much_and_the_files_go_after_their_delay() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = broker(dir.path()).await;
+    let configs = [("internal.segment.bytes", "2000"), ("retention.bytes", "6000"), ("file.delete.delay.ms", "1500")];
+    broker.create_topic_with("t", 1, configs).unwrap();
+    for n in 0..100 {
+        broker.produce("t", 0, [Record::new("key", vec![n; 400])]).unwrap();
+    }
+    let partition = dir.path().join("t-0");
+    eventually("only what retention.bytes allows remains", || broker.records("t").unwrap().len() < 20).await;
+    let records = broker.records("t").unwrap();
+    assert_eq!(records.last().unwrap().offset, 99);
+    assert!(records.len() >= 12, "no more goes than must: {}", records.len());
+    assert!(files(&partition, "deleted") > 0, "removed segments keep their files for a while");
+    eventually("they go", || files(&partition, "deleted") == 0).await;
+    broker.shutdown().await;
+
+    // What was removed is not back after a start.
+    let broker = self::broker(dir.path()).await;
+    assert_eq!(broker.records("t").unwrap()[0].offset, records[0].offset);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_opened_since_the_start_loses_what_is_too_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = broker(dir.path()).await;
+    first.create_topic_with("t", 1, [("internal.segment.bytes", "1000"), ("retention.ms", "600000")]).unwrap();
+    for n in 0..20i64 {
+        first.produce("t", 0, [Record { timestamp: Some(1_700_000_000_000 + n), ..Record::new("key", vec![1; 300]) }]).unwrap();
+    }
+    first.shutdown().await;
+    let partition = dir.path().join("t-0");
+    let before = files(&partition, "log");
+    let second = broker(dir.path()).await;
+    eventually("old segments go though nobody reads", || files(&partition, "log") < before.min(2)).await;
+    assert!(second.records("t").unwrap().is_empty());
+    second.produce("t", 0, [Record::new("key", "value")]).unwrap();
+    assert_eq!(second.records("t").unwrap()[0].offset, 20, "offsets go on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compacted_topic_keeps_the_last_record_of_each_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = broker(dir.path()).await;
+    let configs = [
+        ("cleanup.policy", "compact"),
+        ("internal.segment.bytes", "2000"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+        ("file.delete.delay.ms", "0"),
+    ];
+    broker.create_topic_with("t", 1, configs).unwrap();
+    let mut last = BTreeMap::new();
+    for n in 0..300u32 {
+        let (key, value) = (format!("key-{}", n % 7), format!("value-{n}-{}", "x".repeat(80)));
+        broker.produce("t", 0, [Record::new(key.clone(), value.clone())]).unwrap();
+        last.insert(key, value);
+    }
+    eventually("superseded records go", || broker.records("t").unwrap().len() < 60).await;
+    let mut read = BTreeMap::new();
+    for record in broker.records("t").unwrap() {
+        read.insert(
+            String::from_utf8(record.key.unwrap().to_vec()).unwrap(),
+            String::from_utf8(record.value.unwrap().to_vec()).unwrap(),
+        );
+    }
+    assert_eq!(read, last);
+    let remembered = std::fs::read_to_string(dir.path().join("cleaner-offset-checkpoint")).unwrap();
+    assert!(remembered.contains("t 0 "), "{remembered}");
+}

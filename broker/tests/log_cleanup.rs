@@ -60,7 +60,9 @@ async fn a_log_that_nobody_opened_since_the_start_loses_what_is_too_old() {
     let first = broker(dir.path()).await;
     first.create_topic_with("t", 1, [("internal.segment.bytes", "1000"), ("retention.ms", "600000")]).unwrap();
     for n in 0..20i64 {
-        first.produce("t", 0, [Record { timestamp: Some(1_700_000_000_000 + n), ..Record::new("key", vec![1; 300]) }]).unwrap();
+        first
+            .produce("t", 0, [Record { timestamp: Some(1_700_000_000_000 + n), ..Record::new("key", vec![1; 300]) }])
+            .unwrap();
     }
     first.shutdown().await;
     let partition = dir.path().join("t-0");

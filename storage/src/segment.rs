@@ -214,7 +214,7 @@ impl SegmentFiles {
 /// A random part of `segment.jitter.ms`, so that segments which were begun together do not end together.
 fn jitter(config: &LogConfig) -> i64 {
     let most = config.segment_jitter_ms.min(config.roll_after_ms());
-    if most <= 0 { 0 } else { (Uuid::new_v4().as_u128() % most.unsigned_abs() as u128) as i64 }
+    if most <= 0 { 0 } else { (Uuid::new_v4().as_u128() % u128::from(most.unsigned_abs())) as i64 }
 }
 
 const NO_TIMESTAMP_YET: TimestampOffset = TimestampOffset { timestamp: NO_TIMESTAMP, relative_offset: 0 };

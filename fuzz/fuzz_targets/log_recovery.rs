@@ -10,7 +10,7 @@ use libfuzzer_sys::fuzz_target;
 use uuid::Uuid;
 
 const CONFIG: LogConfig =
-    LogConfig { segment_bytes: 4096, segment_ms: 10_000, segment_index_bytes: 64, index_interval_bytes: 100 };
+    LogConfig { segment_bytes: 4096, segment_ms: 10_000, segment_index_bytes: 64, index_interval_bytes: 100, ..LogConfig::DEFAULT };
 
 /// Batches by value length and time; how the log is left; bytes to put somewhere in some file; what is said of the stop.
 type Input = (Vec<(u8, u16, bool)>, bool, Vec<(u8, u16, u8)>, bool);

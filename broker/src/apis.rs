@@ -232,6 +232,8 @@ apis! {
     consumer_group_heartbeat: ConsumerGroupHeartbeatRequest,
     consumer_group_describe: ConsumerGroupDescribeRequest,
     describe_topic_partitions: DescribeTopicPartitionsRequest,
+    streams_group_heartbeat: StreamsGroupHeartbeatRequest,
+    streams_group_describe: StreamsGroupDescribeRequest,
 }
 
 /// The API with this key.

@@ -330,6 +330,7 @@ fn group_settings(config: &BrokerConfig) -> GroupSettings {
             migration_policy: MigrationPolicy::from_name(&config.group_consumer_migration_policy),
             classic_max_size: config.group_max_size as usize,
         },
+        streams_max_size: config.group_streams_max_size as usize,
     }
 }
 

@@ -181,9 +181,14 @@ pub struct OwnDefault {
 }
 
 /// Every default that differs from Kafka's.
-pub static OWN_DEFAULTS: [OwnDefault; 9] = [
+pub static OWN_DEFAULTS: [OwnDefault; 10] = [
     OwnDefault {
         name: "group.initial.rebalance.delay.ms",
+        kafka: Some("3000"),
+        reason: "a test should not wait three seconds for its first record",
+    },
+    OwnDefault {
+        name: "group.streams.initial.rebalance.delay.ms",
         kafka: Some("3000"),
         reason: "a test should not wait three seconds for its first record",
     },

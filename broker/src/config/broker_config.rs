@@ -55,6 +55,8 @@ pub struct BrokerConfig {
     pub group_max_size: u32,
     /// `group.min.session.timeout.ms`.
     pub group_min_session_timeout: Duration,
+    /// `group.streams.max.size`, at least 1.
+    pub group_streams_max_size: u32,
     /// `listeners` with what `advertised.listeners` says of them; at least one is advertised.
     pub listeners: Vec<Listener>,
     /// `log.dirs`, or `log.dir` if that is not set.
@@ -202,6 +204,7 @@ impl Values<'_> {
             group_max_session_timeout: self.duration_ms("group.max.session.timeout.ms")?,
             group_max_size: self.size("group.max.size")?,
             group_min_session_timeout: self.duration_ms("group.min.session.timeout.ms")?,
+            group_streams_max_size: self.size("group.streams.max.size")?,
             listeners: self.listeners()?,
             log_dir: self.log_dir()?,
             log_cleaner_backoff: self.duration_ms("log.cleaner.backoff.ms")?,

@@ -26,7 +26,6 @@ pub(super) const FLUSH: Effect = Inert("stored and shown; the operating system d
 pub(super) const PRODUCER_ID_CHECK: Effect = Inert("stored and shown; expiry is checked when it matters");
 pub(super) const PARTITION_LIMIT: Effect = Inert("stored and shown; an answer names every partition asked for");
 pub(super) const SHARE_GROUPS: Effect = Inert("stored and shown; no share groups yet");
-pub(super) const STREAMS_GROUPS: Effect = Inert("stored and shown; no streams groups yet");
 pub(super) const TLS: Effect = Inert("stored and shown; no TLS listeners yet");
 pub(super) const SASL: Effect = Inert("stored and shown; no SASL listeners yet");
 pub(super) const GSSAPI: Effect = Inert("stored and shown; the mechanism GSSAPI is not offered");

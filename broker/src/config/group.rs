@@ -4,7 +4,7 @@
 use super::alter::AlterError;
 use super::broker::broker_config;
 use super::definition::{ConfigDef, Effect::Works, config_defs, find, merge};
-use super::effects::{SHARE_GROUPS, STREAMS_GROUPS};
+use super::effects::SHARE_GROUPS;
 use super::error::ConfigError;
 use super::layers::{BrokerLayers, ConfigMap};
 use super::typed::TypedValues;
@@ -40,15 +40,15 @@ const DEFS: &[ConfigDef] = config_defs! {
         "whether share consumers may keep records in hand for longer";
     Int "share.session.timeout.ms" = "45000", AtLeast(1), ClusterWide, SHARE_GROUPS,
         "session timeout of members of a share group";
-    Int "streams.assignment.interval.ms" = "1000", AtLeast(0), ClusterWide, STREAMS_GROUPS,
+    Int "streams.assignment.interval.ms" = "1000", AtLeast(0), ClusterWide, Works,
         "time between two computed assignments of a streams group";
-    Int "streams.heartbeat.interval.ms" = "5000", AtLeast(1), ClusterWide, STREAMS_GROUPS,
+    Int "streams.heartbeat.interval.ms" = "5000", AtLeast(1), ClusterWide, Works,
         "heartbeat interval given to members of a streams group";
-    Int "streams.initial.rebalance.delay.ms" = "3000", AtLeast(0), ClusterWide, STREAMS_GROUPS,
+    Int "streams.initial.rebalance.delay.ms" = "0", AtLeast(0), ClusterWide, Works,
         "wait for more members before a streams group's first assignment";
-    Int "streams.num.standby.replicas" = "0", AtLeast(0), ClusterWide, STREAMS_GROUPS,
+    Int "streams.num.standby.replicas" = "0", AtLeast(0), ClusterWide, Works,
         "standby copies of a streams group's state";
-    Int "streams.session.timeout.ms" = "45000", AtLeast(1), ClusterWide, STREAMS_GROUPS,
+    Int "streams.session.timeout.ms" = "45000", AtLeast(1), ClusterWide, Works,
         "session timeout of members of a streams group";
 };
 

@@ -10,6 +10,7 @@ use super::consumer::{CommitAdmission, ConsumerGroup};
 use super::offsets::OffsetsAge;
 use super::requests::{GroupListing, MemberIdentity};
 use super::shard::GroupRecord;
+use super::streams::StreamsGroup;
 
 /// A group, by the protocol that its members speak.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) enum Group {
     Classic(ClassicGroup),
     /// The coordinator decides for its members (KIP-848).
     Consumer(ConsumerGroup),
+    /// The coordinator spreads the tasks of an application (KIP-1071).
+    Streams(StreamsGroup),
 }
 
 impl Group {
@@ -35,7 +38,7 @@ impl Group {
     pub(crate) fn classic(&self) -> Option<&ClassicGroup> {
         match self {
             Self::Classic(group) => Some(group),
-            Self::Consumer(_) => None,
+            Self::Consumer(_) | Self::Streams(_) => None,
         }
     }
 
@@ -43,14 +46,14 @@ impl Group {
     pub(crate) fn classic_mut(&mut self) -> Option<&mut ClassicGroup> {
         match self {
             Self::Classic(group) => Some(group),
-            Self::Consumer(_) => None,
+            Self::Consumer(_) | Self::Streams(_) => None,
         }
     }
 
     /// The group if it is one of the consumer protocol.
     pub(crate) fn consumer(&self) -> Option<&ConsumerGroup> {
         match self {
-            Self::Classic(_) => None,
+            Self::Classic(_) | Self::Streams(_) => None,
             Self::Consumer(group) => Some(group),
         }
     }
@@ -58,8 +61,24 @@ impl Group {
     /// The group if it is one of the consumer protocol.
     pub(crate) fn consumer_mut(&mut self) -> Option<&mut ConsumerGroup> {
         match self {
-            Self::Classic(_) => None,
+            Self::Classic(_) | Self::Streams(_) => None,
             Self::Consumer(group) => Some(group),
+        }
+    }
+
+    /// The group if it is a streams group.
+    pub(crate) fn streams(&self) -> Option<&StreamsGroup> {
+        match self {
+            Self::Classic(_) | Self::Consumer(_) => None,
+            Self::Streams(group) => Some(group),
+        }
+    }
+
+    /// The group if it is a streams group.
+    pub(crate) fn streams_mut(&mut self) -> Option<&mut StreamsGroup> {
+        match self {
+            Self::Classic(_) | Self::Consumer(_) => None,
+            Self::Streams(group) => Some(group),
         }
     }
 
@@ -67,6 +86,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.listing(),
             Self::Consumer(group) => group.listing(),
+            Self::Streams(group) => group.listing(),
         }
     }
 
@@ -74,7 +94,7 @@ impl Group {
     pub(crate) fn is_vacant(&self) -> bool {
         match self {
             Self::Classic(group) => group.is_unused() && group.was_never_used(),
-            Self::Consumer(_) => false,
+            Self::Consumer(_) | Self::Streams(_) => false,
         }
     }
 
@@ -83,6 +103,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.is_empty(),
             Self::Consumer(group) => group.is_empty(),
+            Self::Streams(group) => group.is_empty(),
         }
     }
 
@@ -91,6 +112,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.check_delete(),
             Self::Consumer(group) => group.check_delete(),
+            Self::Streams(group) => group.check_delete(),
         }
     }
 
@@ -99,6 +121,7 @@ impl Group {
         match self {
             Self::Classic(group) => vec![GroupRecord::group(group.id(), None)],
             Self::Consumer(group) => group.tombstones(),
+            Self::Streams(group) => group.tombstones(),
         }
     }
 
@@ -106,7 +129,7 @@ impl Group {
     pub(crate) fn offsets_age(&self) -> Option<OffsetsAge> {
         match self {
             Self::Classic(group) => group.offsets_age(),
-            Self::Consumer(_) => Some(OffsetsAge::SinceCommit),
+            Self::Consumer(_) | Self::Streams(_) => Some(OffsetsAge::SinceCommit),
         }
     }
 
@@ -114,7 +137,7 @@ impl Group {
     pub(crate) fn check_offset_delete(&self) -> Result<(), ErrorCode> {
         match self {
             Self::Classic(group) => group.check_offset_delete(),
-            Self::Consumer(_) => Ok(()),
+            Self::Consumer(_) | Self::Streams(_) => Ok(()),
         }
     }
 
@@ -123,6 +146,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.subscribes_to(topic),
             Self::Consumer(group) => group.subscribes_to(topic),
+            Self::Streams(group) => group.subscribes_to(topic),
         }
     }
 
@@ -136,6 +160,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.admit_commit(member, turn).map(|()| CommitAdmission::Any),
             Self::Consumer(group) => group.admit_commit(member, knows_member_epochs),
+            Self::Streams(group) => group.admit_commit(member, knows_member_epochs).map(|()| CommitAdmission::Any),
         }
     }
 
@@ -144,6 +169,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.admit_transactional_commit(member).map(|()| CommitAdmission::Any),
             Self::Consumer(group) => group.admit_transactional_commit(member),
+            Self::Streams(group) => group.admit_transactional_commit(member).map(|()| CommitAdmission::Any),
         }
     }
 
@@ -152,6 +178,7 @@ impl Group {
         match self {
             Self::Classic(_) => Ok(()),
             Self::Consumer(group) => group.admit_fetch(member_id, member_epoch),
+            Self::Streams(group) => group.admit_fetch(member_id, member_epoch),
         }
     }
 }

@@ -201,6 +201,8 @@ pub(crate) enum GroupType {
     Classic,
     /// The coordinator decides (KIP-848).
     Consumer,
+    /// The coordinator spreads the tasks of an application (KIP-1071).
+    Streams,
 }
 
 impl GroupType {
@@ -209,6 +211,7 @@ impl GroupType {
         match self {
             Self::Classic => "classic",
             Self::Consumer => "consumer",
+            Self::Streams => "streams",
         }
     }
 }

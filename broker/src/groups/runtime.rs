@@ -23,6 +23,8 @@ use super::requests::{
     MemberIdentity, SyncRequest, SyncResponse, Token, TransactionalCommit,
 };
 use super::shard::{GroupRecord, GroupShard, Proposal, Surroundings};
+use super::streams::StreamsDecision;
+use super::streams::requests::{StreamsGroupDescription, StreamsHeartbeatRequest, StreamsHeartbeatResponse};
 use super::transactional_offsets::Marked;
 use crate::clock::Clock;
 use crate::topics::Topics;
@@ -58,6 +60,8 @@ enum Command {
     Describe(String, oneshot::Sender<Option<GroupDescription>>),
     ConsumerHeartbeat(Box<ConsumerHeartbeatRequest>, oneshot::Sender<Result<ConsumerHeartbeatResponse, GroupError>>),
     DescribeConsumerGroup(String, oneshot::Sender<Result<ConsumerGroupDescription, GroupError>>),
+    StreamsHeartbeat(Box<StreamsHeartbeatRequest>, oneshot::Sender<Result<StreamsHeartbeatResponse, GroupError>>),
+    DescribeStreamsGroup(String, oneshot::Sender<Result<StreamsGroupDescription, GroupError>>),
 }
 
 /// Which offsets someone wants to read.
@@ -179,6 +183,17 @@ impl GroupCoordinator {
         group_id: String,
     ) -> Result<ConsumerGroupDescription, GroupError> {
         self.ask(|reply| Command::DescribeConsumerGroup(group_id, reply)).await?
+    }
+
+    pub(crate) async fn streams_heartbeat(
+        &self,
+        request: StreamsHeartbeatRequest,
+    ) -> Result<StreamsHeartbeatResponse, GroupError> {
+        self.ask(|reply| Command::StreamsHeartbeat(Box::new(request), reply)).await?
+    }
+
+    pub(crate) async fn describe_streams_group(&self, group_id: String) -> Result<StreamsGroupDescription, GroupError> {
+        self.ask(|reply| Command::DescribeStreamsGroup(group_id, reply)).await?
     }
 
     /// Waits for an answer, however long the coordinator takes. The error is that it has stopped.
@@ -326,6 +341,13 @@ impl Runtime {
             Command::DescribeConsumerGroup(group_id, reply) => {
                 deliver(reply, self.shard.describe_consumer_group(&group_id));
             }
+            Command::StreamsHeartbeat(request, reply) => {
+                let decision = self.act(|shard, around| shard.streams_heartbeat(&request, around));
+                deliver(reply, decision.and_then(|decision| self.make_true_for_streams(&request.group_id, decision)));
+            }
+            Command::DescribeStreamsGroup(group_id, reply) => {
+                deliver(reply, self.shard.describe_streams_group(&group_id));
+            }
         }
     }
 
@@ -343,6 +365,14 @@ impl Runtime {
             self.act(|shard, around| shard.downgrade(*downgrade, around));
         }
         Ok(decision.answer)
+    }
+
+    /// Keeps what a step of a streams group decided, and lets the group follow it; then it may be answered.
+    fn make_true_for_streams<T>(&mut self, group_id: &str, decision: StreamsDecision<T>) -> Result<T, GroupError> {
+        let StreamsDecision { answer, records, changes } = decision;
+        self.keep(&records)?;
+        self.shard.follow_streams(group_id, changes);
+        Ok(answer)
     }
 
     fn keep(&mut self, records: &[GroupRecord]) -> Result<(), ErrorCode> {

@@ -2,6 +2,7 @@
 
 mod consumer;
 mod expiration;
+mod streams;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -118,11 +119,18 @@ impl GroupShard {
         let now = around.now;
         while let Some(TimerKey { group_id, kind }) = self.timers.pop_due(now.monotonic) {
             self.on_consumer_timer(&group_id, &kind, around);
+            if let TimerKind::Streams(timer) = kind {
+                self.on_streams_timer(&group_id, &timer, now);
+                continue;
+            }
             self.step_classic(&group_id, now, |group, turn| match kind {
                 TimerKind::Join => group.on_join_timer(turn),
                 TimerKind::Sync => group.on_sync_timer(turn),
                 TimerKind::Session(member_id) => group.on_session_timer(&member_id, turn),
-                TimerKind::Revocation(_) | TimerKind::ClassicJoin(_) | TimerKind::ClassicSync(_) => {}
+                TimerKind::Revocation(_)
+                | TimerKind::ClassicJoin(_)
+                | TimerKind::ClassicSync(_)
+                | TimerKind::Streams(_) => {}
             });
         }
         self.expire_offsets_if_due(now);
@@ -224,6 +232,7 @@ impl GroupShard {
             None if request.knows_group_id_not_found => return Err(ErrorCode::GroupIdNotFound),
             None => return Err(ErrorCode::IllegalGeneration),
         };
+        self.check_commits_of_tasks(request)?;
         self.propose_commit(request, &admission, around)
     }
 
@@ -353,6 +362,7 @@ impl GroupShard {
         for group_id in group_ids {
             self.step_classic(&group_id, around.now, |group, turn| group.resume(turn));
             self.with_consumer(&group_id, around, ConsumerGroup::resume);
+            self.resume_streams(&group_id, around);
         }
         self.next_expiration = Some(around.now.monotonic + self.settings.offsets_retention_check_interval_ms);
     }
@@ -369,6 +379,7 @@ impl GroupShard {
                     self.offsets.replay(key, value);
                 }
                 GroupRecordKey::ConsumerGroup(key) => self.replay_consumer(key, value)?,
+                GroupRecordKey::StreamsGroup(key) => self.replay_streams(key, value)?,
                 GroupRecordKey::GroupMetadata(group_id) => match value {
                     None => {
                         if self.groups.get(group_id.as_str()).is_some_and(|group| group.classic().is_some()) {

@@ -84,5 +84,6 @@ pub(crate) fn settings(initial_rebalance_delay_ms: u64) -> GroupSettings {
             migration_policy: MigrationPolicy { upgrade: true, downgrade: true },
             classic_max_size: usize::MAX,
         },
+        streams_max_size: usize::MAX,
     }
 }

@@ -109,7 +109,8 @@ impl GroupShard {
             None => return Err(ErrorCode::IllegalGeneration),
         };
         // This API knows of no epochs, so that a stale one is a generation of old.
-        self.propose_commit(request, &admission, around).map_err(|error| match error {
+        let tasks_are_its_own = self.check_commits_of_tasks(request);
+        tasks_are_its_own.and_then(|()| self.propose_commit(request, &admission, around)).map_err(|error| match error {
             ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
             other => other,
         })

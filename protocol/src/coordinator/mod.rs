@@ -4,6 +4,7 @@
 pub mod consumer_group;
 pub mod group_metadata;
 pub mod offset_commit;
+pub mod streams_group;
 pub mod transaction_log;
 
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub enum GroupRecordKey {
     GroupMetadata(String),
     /// Something of a consumer group (KIP-848).
     ConsumerGroup(consumer_group::ConsumerGroupKey),
+    /// Something of a streams group (KIP-1071).
+    StreamsGroup(streams_group::StreamsGroupKey),
     /// A kind that this version does not know, by its number: kept in the log, not interpreted.
     Unknown(i16),
 }
@@ -36,7 +39,10 @@ impl GroupRecordKey {
             group_metadata::KEY_TYPE => cursor.string("group").map(Self::GroupMetadata),
             kind => match consumer_group::ConsumerGroupKey::decode_fields(kind, &mut cursor)? {
                 Some(key) => Ok(Self::ConsumerGroup(key)),
-                None => Ok(Self::Unknown(kind)),
+                None => match streams_group::StreamsGroupKey::decode_fields(kind, &mut cursor)? {
+                    Some(key) => Ok(Self::StreamsGroup(key)),
+                    None => Ok(Self::Unknown(kind)),
+                },
             },
         }
     }
@@ -55,6 +61,7 @@ mod tests {
             let _ = offset_commit::OffsetCommitValue::decode(value.clone());
             let _ = group_metadata::GroupMetadataValue::decode(value.clone());
             consumer_group::tests::decode_as_every_kind(&value);
+            streams_group::tests::decode_as_every_kind(&value);
         }
     }
 }

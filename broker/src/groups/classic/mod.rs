@@ -26,6 +26,7 @@ use super::requests::{
     MemberIdentity, SyncResponse, Token,
 };
 use super::shard::GroupRecord;
+use super::streams::StreamsTimer;
 use crate::coordinator::timer::{Millis, TimerQueue};
 pub(crate) use member::Member;
 
@@ -70,6 +71,8 @@ pub(crate) enum TimerKind {
     ClassicJoin(String),
     /// A classic member of a consumer group has not asked for its assignment in time.
     ClassicSync(String),
+    /// Something that a streams group waits for.
+    Streams(StreamsTimer),
 }
 
 /// The configs that groups follow.
@@ -91,6 +94,8 @@ pub(crate) struct GroupSettings {
     pub(crate) offsets_retention_check_interval_ms: u64,
     /// Those of consumer groups.
     pub(crate) consumer: ConsumerGroupSettings,
+    /// `group.streams.max.size`.
+    pub(crate) streams_max_size: usize,
 }
 
 /// How long a new member may wait in a join: it has no session yet and cannot be heard.

@@ -48,7 +48,7 @@ impl ConsumerGroup {
             TimerKind::Revocation(member_id) => (member_id, "it did not give up partitions in time"),
             TimerKind::ClassicJoin(member_id) => (member_id, "it did not rejoin in time"),
             TimerKind::ClassicSync(member_id) => (member_id, "it did not ask for its assignment in time"),
-            TimerKind::Join | TimerKind::Sync => return Decision::only(()),
+            TimerKind::Join | TimerKind::Sync | TimerKind::Streams(_) => return Decision::only(()),
         };
         if !self.members.contains_key(member_id) {
             return Decision::only(());

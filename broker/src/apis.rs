@@ -234,6 +234,18 @@ apis! {
     describe_topic_partitions: DescribeTopicPartitionsRequest,
     streams_group_heartbeat: StreamsGroupHeartbeatRequest,
     streams_group_describe: StreamsGroupDescribeRequest,
+    share_group_heartbeat: ShareGroupHeartbeatRequest,
+    share_group_describe: ShareGroupDescribeRequest,
+    share_fetch: ShareFetchRequest,
+    share_acknowledge: ShareAcknowledgeRequest,
+    initialize_share_group_state: InitializeShareGroupStateRequest exempt,
+    read_share_group_state: ReadShareGroupStateRequest exempt,
+    write_share_group_state: WriteShareGroupStateRequest exempt,
+    delete_share_group_state: DeleteShareGroupStateRequest exempt,
+    read_share_group_state_summary: ReadShareGroupStateSummaryRequest exempt,
+    describe_share_group_offsets: DescribeShareGroupOffsetsRequest,
+    alter_share_group_offsets: AlterShareGroupOffsetsRequest,
+    delete_share_group_offsets: DeleteShareGroupOffsetsRequest,
 }
 
 /// The API with this key.

@@ -7,7 +7,11 @@ use brooklet_protocol::records::validate::InvalidBatch;
 use brooklet_storage::{AppendError, Error as StorageError, ProducerError, ReadError};
 
 use crate::config::ConfigError;
+use crate::groups::share::requests::ShareGroupError;
 use crate::quotas::alteration::QuotaError;
+use crate::share::delivery::DeliveryError;
+use crate::share::partition::InvalidAcknowledgement;
+use crate::share::state::shard::ShareStateError;
 use crate::topics::TopicError;
 
 /// The code by which a client knows an error.
@@ -100,5 +104,63 @@ impl ToErrorCode for QuotaError {
 impl ToErrorCode for ConfigError {
     fn error_code(&self) -> ErrorCode {
         ErrorCode::InvalidConfig
+    }
+}
+
+impl ToErrorCode for ShareGroupError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownGroup(_) | Self::OtherKind(_) => ErrorCode::GroupIdNotFound,
+            Self::UnknownMember { .. } => ErrorCode::UnknownMemberId,
+            Self::Full(_) => ErrorCode::GroupMaxSizeReached,
+            Self::FencedEpoch { .. } => ErrorCode::FencedMemberEpoch,
+            Self::NotEmpty => ErrorCode::NonEmptyGroup,
+            Self::Invalid(_) => ErrorCode::InvalidRequest,
+            Self::NotKept(error) => *error,
+        }
+    }
+}
+
+impl ToErrorCode for InvalidAcknowledgement {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Malformed | Self::Beyond => ErrorCode::InvalidRequest,
+            Self::NotAcquired | Self::NotOwner | Self::RenewDisabled => ErrorCode::InvalidRecordState,
+        }
+    }
+}
+
+impl ToErrorCode for ShareStateError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Uninitialized | Self::NegativePartition => ErrorCode::InvalidRequest,
+            Self::FencedLeaderEpoch => ErrorCode::FencedLeaderEpoch,
+            Self::FencedStateEpoch => ErrorCode::FencedStateEpoch,
+            Self::UnknownPartition => ErrorCode::UnknownTopicOrPartition,
+            Self::NotKept => ErrorCode::CoordinatorNotAvailable,
+            Self::Loading => ErrorCode::CoordinatorLoadInProgress,
+        }
+    }
+}
+
+impl ToErrorCode for DeliveryError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::Acknowledgement(error) => error.error_code(),
+            Self::State(error) => error.seen_by_member(),
+            Self::Fenced => ErrorCode::NotLeaderOrFollower,
+        }
+    }
+}
+
+impl ShareStateError {
+    /// The code by which a member that fetches or acknowledges knows it: it has never heard of share state.
+    pub(crate) fn seen_by_member(self) -> ErrorCode {
+        match self {
+            Self::Uninitialized | Self::NegativePartition => ErrorCode::UnknownServerError,
+            Self::FencedLeaderEpoch | Self::FencedStateEpoch => ErrorCode::NotLeaderOrFollower,
+            Self::UnknownPartition => ErrorCode::UnknownTopicOrPartition,
+            Self::NotKept | Self::Loading => ErrorCode::CoordinatorNotAvailable,
+        }
     }
 }

@@ -43,6 +43,7 @@ mod partition;
 mod partition_scan;
 mod quotas;
 mod server;
+mod share;
 mod topic_settings;
 mod topics;
 mod txn;

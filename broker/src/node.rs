@@ -26,6 +26,8 @@ use crate::loggers::{LevelsChanged, Loggers};
 use crate::quotas::Quotas;
 use crate::quotas::alteration::{self, QuotaChange, QuotaError};
 use crate::quotas::entity::QuotaEntity;
+use crate::share::ShareGroups;
+use crate::share::state::{ShareCoordinator, ShareStateTopic};
 use crate::topics::{NewTopic, Topic, TopicError, Topics};
 use crate::txn::markers::MarkerWriter;
 use crate::txn::runtime::TransactionCoordinator;
@@ -77,6 +79,7 @@ pub(crate) struct Node {
     pub(crate) groups: GroupCoordinator,
     pub(crate) transactions: TransactionCoordinator,
     pub(crate) markers: MarkerWriter,
+    pub(crate) share: Arc<ShareGroups>,
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
     pub(crate) quotas: Quotas,
     pub(crate) loggers: Loggers,
@@ -111,10 +114,21 @@ impl Node {
         let offsets_topic = offsets_topic(&config, Arc::clone(&topics));
         let group_configs = GroupConfigs::resolve(&config.layers, topics.group_configs().iter())?;
         let group_configs = Arc::new(ArcSwap::from_pointee(group_configs));
+        let share_state = Arc::new(share_coordinator(&config, Arc::clone(&topics), clock));
+        let max_sessions = config.broker.share_group_max_share_sessions as usize;
+        let share = ShareGroups::new(
+            Arc::clone(&topics),
+            Arc::clone(&share_state),
+            Arc::clone(&group_configs),
+            clock,
+            max_sessions,
+        );
+        let share = Arc::new(share);
         let (groups, serving) = GroupCoordinator::start(
             group_settings(&config.broker),
             offsets_topic,
             Arc::clone(&group_configs),
+            share_state,
             clock,
             stop.child_token(),
         );
@@ -140,13 +154,14 @@ impl Node {
         tasks.spawn(expire_producers(Arc::clone(&topics), clock, config.broker.producer_id_expiration, stop.clone()));
         let quotas = Quotas::new(&config.broker, clock, &topics.client_quotas());
         let slots = config.broker.max_incremental_fetch_session_cache_slots as usize;
-        Ok(Arc::new(Self {
+        let node = Arc::new(Self {
             clock,
             data_dir,
             topics,
             groups,
             transactions,
             markers,
+            share,
             fetch_sessions: Mutex::new(FetchSessions::new(slots)),
             quotas,
             loggers: Loggers::new(log_levels),
@@ -156,7 +171,9 @@ impl Node {
             config: ArcSwap::from_pointee(config),
             group_configs,
             config_change: Mutex::new(()),
-        }))
+        });
+        node.tasks.spawn(Arc::clone(&node.share).expire_locks(node.stop.clone()));
+        Ok(node)
     }
 
     pub(crate) fn config(&self) -> Guard<Arc<NodeConfig>> {
@@ -192,6 +209,7 @@ impl Node {
     /// Deletes a topic, with its offsets in all groups. Its files go in the background.
     pub(crate) async fn delete_topic(&self, topic: &Topic) -> Result<(), TopicError> {
         let remains = self.topics.delete(topic)?;
+        self.share.forget_topic(topic.id());
         self.groups.forget_topic(topic.name().to_owned()).await;
         self.tasks.spawn_blocking(move || remove_files(&remains));
         Ok(())
@@ -324,6 +342,7 @@ fn group_settings(config: &BrokerConfig) -> GroupSettings {
         offset_metadata_max_bytes: config.offset_metadata_max_bytes as usize,
         offsets_retention_ms: i64::try_from(config.offsets_retention.as_millis()).unwrap_or(i64::MAX),
         offsets_retention_check_interval_ms: config.offsets_retention_check_interval.as_millis() as u64,
+        share_max_size: config.share_group_max_size as usize,
         consumer: ConsumerGroupSettings {
             assignors: config.group_consumer_assignors.iter().filter_map(|name| Assignor::from_name(name)).collect(),
             max_size: config.group_consumer_max_size as usize,
@@ -352,6 +371,21 @@ fn state_topic(config: &NodeConfig, topics: Arc<Topics>) -> StateTopic {
         segment_bytes: config.broker.transaction_state_log_segment_bytes,
         min_insync_replicas: config.broker.transaction_state_log_min_isr,
     }
+}
+
+fn share_coordinator(config: &NodeConfig, topics: Arc<Topics>, clock: Clock) -> ShareCoordinator {
+    let broker = &config.broker;
+    let topic = ShareStateTopic {
+        topics,
+        layers: config.layers.clone(),
+        partitions: broker.share_coordinator_state_topic_num_partitions,
+        segment_bytes: broker.share_coordinator_state_topic_segment_bytes,
+        min_isr: broker.share_coordinator_state_topic_min_isr,
+        compression: CompressionType::from_id(broker.share_coordinator_state_topic_compression_codec)
+            .unwrap_or_default(),
+        snapshots: Mutex::default(),
+    };
+    ShareCoordinator::new(topic, broker.share_coordinator_snapshot_update_records_per_snapshot, clock)
 }
 
 fn offsets_topic(config: &NodeConfig, topics: Arc<Topics>) -> OffsetsTopic {

@@ -21,6 +21,8 @@ use crate::topic_settings::TopicSettings;
 pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
 /// The topic in which the transaction coordinator keeps its records.
 pub(crate) const TRANSACTION_STATE: &str = "__transaction_state";
+/// The topic in which the share coordinator keeps its records.
+pub(crate) const SHARE_GROUP_STATE: &str = "__share_group_state";
 /// The most that a topic's name may hold: a directory's name has 255 bytes, and a partition and a suffix follow.
 const MAX_NAME_LEN: usize = 249;
 /// The most partitions a topic may have: each costs memory, and none is for free.
@@ -495,7 +497,7 @@ fn initial_dynamic_defaults() -> ConfigMap {
 
 /// Whether a topic is the broker's own.
 pub(crate) fn is_internal(name: &str) -> bool {
-    matches!(name, CONSUMER_OFFSETS | TRANSACTION_STATE | "__share_group_state")
+    matches!(name, CONSUMER_OFFSETS | TRANSACTION_STATE | SHARE_GROUP_STATE)
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), TopicError> {

@@ -69,7 +69,7 @@ const NO_PREFERRED_REPLICA: i32 = -1;
 impl FetchResponse {
     /// Encodes the response for a request of this correlation id and version (4 to 18).
     pub fn encode(&self, correlation_id: i32, version: i16) -> Result<ResponseFrame, EncodeError> {
-        let mut out = Writer { head: BytesMut::with_capacity(256), done: Vec::new(), flexible: version >= 12 };
+        let mut out = Writer::new(version >= 12);
         put_header::<FetchRequest>(&mut out.head, correlation_id, version);
         out.head.put_i32(self.throttle_time_ms);
         if version >= 7 {
@@ -94,8 +94,9 @@ impl FetchResponse {
     }
 }
 
-struct Writer {
-    head: BytesMut,
+/// A response that is being written, with shared bytes in it.
+pub(crate) struct Writer {
+    pub(crate) head: BytesMut,
     /// What stands before `head`, in order.
     done: Vec<Part>,
     flexible: bool,
@@ -107,6 +108,10 @@ enum Part {
 }
 
 impl Writer {
+    pub(crate) fn new(flexible: bool) -> Self {
+        Self { head: BytesMut::with_capacity(256), done: Vec::new(), flexible }
+    }
+
     fn partition(&mut self, partition: &FetchedPartition, version: i16) {
         self.head.put_i32(partition.index);
         self.head.put_i16(partition.error.code());
@@ -133,7 +138,7 @@ impl Writer {
         self.no_tags();
     }
 
-    fn records(&mut self, records: &Bytes) {
+    pub(crate) fn records(&mut self, records: &Bytes) {
         if self.flexible {
             put_unsigned_varint(&mut self.head, records.len() as u64 + 1);
         } else {
@@ -146,7 +151,7 @@ impl Writer {
         }
     }
 
-    fn count(&mut self, count: usize) {
+    pub(crate) fn count(&mut self, count: usize) {
         if self.flexible {
             put_unsigned_varint(&mut self.head, count as u64 + 1);
         } else {
@@ -171,13 +176,13 @@ impl Writer {
         }
     }
 
-    fn no_tags(&mut self) {
+    pub(crate) fn no_tags(&mut self) {
         if self.flexible {
             self.head.put_u8(0);
         }
     }
 
-    fn finish(mut self) -> Result<ResponseFrame, EncodeError> {
+    pub(crate) fn finish(mut self) -> Result<ResponseFrame, EncodeError> {
         if !self.head.is_empty() {
             self.done.push(Part::Written(self.head));
         }

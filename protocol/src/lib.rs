@@ -19,6 +19,7 @@ pub mod records;
 pub mod request;
 pub mod response;
 mod schema;
+pub mod share_fetch_response;
 
 pub use error_code::ErrorCode;
 pub use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Message, Request, StrBytes};

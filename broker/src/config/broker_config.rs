@@ -105,6 +105,20 @@ pub struct BrokerConfig {
     pub quota_window_size_seconds: u32,
     /// `queued.max.request.bytes`; `None` is no limit. A request of the greatest size fits.
     pub queued_max_request_bytes: Option<u64>,
+    /// `share.coordinator.snapshot.update.records.per.snapshot`.
+    pub share_coordinator_snapshot_update_records_per_snapshot: u32,
+    /// `share.coordinator.state.topic.compression.codec`: the codec's id in batch attributes.
+    pub share_coordinator_state_topic_compression_codec: u8,
+    /// `share.coordinator.state.topic.min.isr`. Whatever it is, a topic has one replica.
+    pub share_coordinator_state_topic_min_isr: i16,
+    /// `share.coordinator.state.topic.num.partitions`, at least 1.
+    pub share_coordinator_state_topic_num_partitions: i32,
+    /// `share.coordinator.state.topic.segment.bytes`, at least 1.
+    pub share_coordinator_state_topic_segment_bytes: u32,
+    /// `group.share.max.share.sessions`, at least 1.
+    pub share_group_max_share_sessions: u32,
+    /// `group.share.max.size`, at least 1.
+    pub share_group_max_size: u32,
     /// `socket.listen.backlog.size`, at least 1.
     pub socket_listen_backlog_size: u32,
     /// `socket.receive.buffer.bytes`; `None` is the system's choice.
@@ -229,6 +243,16 @@ impl Values<'_> {
             quota_window_num: self.size("quota.window.num")?,
             quota_window_size_seconds: self.size("quota.window.size.seconds")?,
             queued_max_request_bytes: positive(self.long("queued.max.request.bytes")?),
+            share_coordinator_snapshot_update_records_per_snapshot: self
+                .size("share.coordinator.snapshot.update.records.per.snapshot")?,
+            share_coordinator_state_topic_compression_codec: self
+                .codec("share.coordinator.state.topic.compression.codec")?,
+            share_coordinator_state_topic_min_isr: i16::try_from(self.int("share.coordinator.state.topic.min.isr")?)
+                .unwrap_or(i16::MAX),
+            share_coordinator_state_topic_num_partitions: self.int("share.coordinator.state.topic.num.partitions")?,
+            share_coordinator_state_topic_segment_bytes: self.size("share.coordinator.state.topic.segment.bytes")?,
+            share_group_max_share_sessions: self.size("group.share.max.share.sessions")?,
+            share_group_max_size: self.size("group.share.max.size")?,
             socket_listen_backlog_size: self.size("socket.listen.backlog.size")?,
             socket_receive_buffer_bytes: buffer("socket.receive.buffer.bytes")?,
             socket_request_max_bytes: self.size("socket.request.max.bytes")?,
@@ -347,7 +371,10 @@ impl Values<'_> {
             idle_ms < 0 || self.long("connection.failed.authentication.delay.ms")? < idle_ms,
             "connection.failed.authentication.delay.ms must be below connections.max.idle.ms",
         )?;
-        require(self.list("group.share.assignors")?.len() == 1, "group.share.assignors must be one assignor")
+        require(
+            self.list("group.share.assignors")? == ["simple"],
+            "group.share.assignors must be the one there is, simple",
+        )
     }
 
     /// The first that is set of the retention limits, in its own unit.

@@ -4,7 +4,6 @@
 use super::alter::AlterError;
 use super::broker::broker_config;
 use super::definition::{ConfigDef, Effect::Works, config_defs, find, merge};
-use super::effects::SHARE_GROUPS;
 use super::error::ConfigError;
 use super::layers::{BrokerLayers, ConfigMap};
 use super::typed::TypedValues;
@@ -21,24 +20,24 @@ const DEFS: &[ConfigDef] = config_defs! {
         "heartbeat interval given to members of a consumer group";
     Int "consumer.session.timeout.ms" = "45000", AtLeast(1), ClusterWide, Works,
         "session timeout of members of a consumer group";
-    Int "share.assignment.interval.ms" = "1000", AtLeast(0), ClusterWide, SHARE_GROUPS,
+    Int "share.assignment.interval.ms" = "1000", AtLeast(0), ClusterWide, Works,
         "time between two computed assignments of a share group";
-    String "share.auto.offset.reset" = "latest", OffsetReset, ClusterWide, SHARE_GROUPS,
+    String "share.auto.offset.reset" = "latest", OffsetReset, ClusterWide, Works,
         "where a share group begins: `latest`, `earliest` or `by_duration:` with an ISO 8601 duration";
-    Int "share.delivery.count.limit" = "5", AtLeast(2), ClusterWide, SHARE_GROUPS,
+    Int "share.delivery.count.limit" = "5", AtLeast(2), ClusterWide, Works,
         "how often a share group delivers a record at most";
-    Int "share.heartbeat.interval.ms" = "5000", AtLeast(1), ClusterWide, SHARE_GROUPS,
+    Int "share.heartbeat.interval.ms" = "5000", AtLeast(1), ClusterWide, Works,
         "heartbeat interval given to members of a share group";
     String "share.isolation.level" = "read_uncommitted", OneOf(&["read_committed", "read_uncommitted"]), ClusterWide,
-        SHARE_GROUPS,
+        Works,
         "whether a share group reads records of transactions before they are committed";
-    Int "share.partition.max.record.locks" = "2000", AtLeast(100), ClusterWide, SHARE_GROUPS,
+    Int "share.partition.max.record.locks" = "2000", AtLeast(100), ClusterWide, Works,
         "records of a partition that a share group may have in hand";
-    Int "share.record.lock.duration.ms" = "30000", AtLeast(1000), ClusterWide, SHARE_GROUPS,
+    Int "share.record.lock.duration.ms" = "30000", AtLeast(1000), ClusterWide, Works,
         "how long a record is in a share consumer's hand before it is given to another";
-    Boolean "share.renew.acknowledge.enable" = "true", Any, ClusterWide, SHARE_GROUPS,
+    Boolean "share.renew.acknowledge.enable" = "true", Any, ClusterWide, Works,
         "whether share consumers may keep records in hand for longer";
-    Int "share.session.timeout.ms" = "45000", AtLeast(1), ClusterWide, SHARE_GROUPS,
+    Int "share.session.timeout.ms" = "45000", AtLeast(1), ClusterWide, Works,
         "session timeout of members of a share group";
     Int "streams.assignment.interval.ms" = "1000", AtLeast(0), ClusterWide, Works,
         "time between two computed assignments of a streams group";

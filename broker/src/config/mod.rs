@@ -27,6 +27,7 @@ mod properties;
 mod reference;
 mod relations;
 mod resolve;
+mod share_group;
 mod suggestion;
 mod topic;
 mod topic_config;
@@ -58,6 +59,7 @@ pub use resolve::{
     ConfigEntry, ConfigSynonym, created_topic, describe_broker, describe_dynamic_default, describe_group,
     describe_topic,
 };
+pub use share_group::{ShareAutoOffsetReset, ShareGroupConfig};
 pub use topic::{INTERNAL_TOPIC_CONFIGS, Synonym, TOPIC_CONFIGS, topic_config, topic_config_synonyms};
 pub use topic_config::{CleanupPolicy, TopicConfig};
 pub use validator::Validator;

@@ -10,6 +10,7 @@ use super::consumer::{CommitAdmission, ConsumerGroup};
 use super::offsets::OffsetsAge;
 use super::requests::{GroupListing, MemberIdentity};
 use super::shard::GroupRecord;
+use super::share::ShareGroup;
 use super::streams::StreamsGroup;
 
 /// A group, by the protocol that its members speak.
@@ -21,6 +22,8 @@ pub(crate) enum Group {
     Consumer(ConsumerGroup),
     /// The coordinator spreads the tasks of an application (KIP-1071).
     Streams(StreamsGroup),
+    /// Its members share records, not partitions (KIP-932).
+    Share(ShareGroup),
 }
 
 impl Group {
@@ -38,7 +41,7 @@ impl Group {
     pub(crate) fn classic(&self) -> Option<&ClassicGroup> {
         match self {
             Self::Classic(group) => Some(group),
-            Self::Consumer(_) | Self::Streams(_) => None,
+            Self::Consumer(_) | Self::Share(_) | Self::Streams(_) => None,
         }
     }
 
@@ -46,14 +49,14 @@ impl Group {
     pub(crate) fn classic_mut(&mut self) -> Option<&mut ClassicGroup> {
         match self {
             Self::Classic(group) => Some(group),
-            Self::Consumer(_) | Self::Streams(_) => None,
+            Self::Consumer(_) | Self::Share(_) | Self::Streams(_) => None,
         }
     }
 
     /// The group if it is one of the consumer protocol.
     pub(crate) fn consumer(&self) -> Option<&ConsumerGroup> {
         match self {
-            Self::Classic(_) | Self::Streams(_) => None,
+            Self::Classic(_) | Self::Share(_) | Self::Streams(_) => None,
             Self::Consumer(group) => Some(group),
         }
     }
@@ -61,7 +64,7 @@ impl Group {
     /// The group if it is one of the consumer protocol.
     pub(crate) fn consumer_mut(&mut self) -> Option<&mut ConsumerGroup> {
         match self {
-            Self::Classic(_) | Self::Streams(_) => None,
+            Self::Classic(_) | Self::Share(_) | Self::Streams(_) => None,
             Self::Consumer(group) => Some(group),
         }
     }
@@ -69,7 +72,7 @@ impl Group {
     /// The group if it is a streams group.
     pub(crate) fn streams(&self) -> Option<&StreamsGroup> {
         match self {
-            Self::Classic(_) | Self::Consumer(_) => None,
+            Self::Classic(_) | Self::Consumer(_) | Self::Share(_) => None,
             Self::Streams(group) => Some(group),
         }
     }
@@ -77,7 +80,7 @@ impl Group {
     /// The group if it is a streams group.
     pub(crate) fn streams_mut(&mut self) -> Option<&mut StreamsGroup> {
         match self {
-            Self::Classic(_) | Self::Consumer(_) => None,
+            Self::Classic(_) | Self::Consumer(_) | Self::Share(_) => None,
             Self::Streams(group) => Some(group),
         }
     }
@@ -87,6 +90,7 @@ impl Group {
             Self::Classic(group) => group.listing(),
             Self::Consumer(group) => group.listing(),
             Self::Streams(group) => group.listing(),
+            Self::Share(group) => group.listing(),
         }
     }
 
@@ -94,7 +98,7 @@ impl Group {
     pub(crate) fn is_vacant(&self) -> bool {
         match self {
             Self::Classic(group) => group.is_unused() && group.was_never_used(),
-            Self::Consumer(_) | Self::Streams(_) => false,
+            Self::Consumer(_) | Self::Share(_) | Self::Streams(_) => false,
         }
     }
 
@@ -104,6 +108,7 @@ impl Group {
             Self::Classic(group) => group.is_empty(),
             Self::Consumer(group) => group.is_empty(),
             Self::Streams(group) => group.is_empty(),
+            Self::Share(group) => group.check_delete().is_ok(),
         }
     }
 
@@ -113,6 +118,7 @@ impl Group {
             Self::Classic(group) => group.check_delete(),
             Self::Consumer(group) => group.check_delete(),
             Self::Streams(group) => group.check_delete(),
+            Self::Share(group) => group.check_delete(),
         }
     }
 
@@ -122,6 +128,7 @@ impl Group {
             Self::Classic(group) => vec![GroupRecord::group(group.id(), None)],
             Self::Consumer(group) => group.tombstones(),
             Self::Streams(group) => group.tombstones(),
+            Self::Share(group) => group.tombstones(),
         }
     }
 
@@ -130,6 +137,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.offsets_age(),
             Self::Consumer(_) | Self::Streams(_) => Some(OffsetsAge::SinceCommit),
+            Self::Share(_) => None,
         }
     }
 
@@ -138,6 +146,7 @@ impl Group {
         match self {
             Self::Classic(group) => group.check_offset_delete(),
             Self::Consumer(_) | Self::Streams(_) => Ok(()),
+            Self::Share(_) => Err(ErrorCode::GroupIdNotFound),
         }
     }
 
@@ -147,6 +156,7 @@ impl Group {
             Self::Classic(group) => group.subscribes_to(topic),
             Self::Consumer(group) => group.subscribes_to(topic),
             Self::Streams(group) => group.subscribes_to(topic),
+            Self::Share(group) => group.subscribes_to(topic),
         }
     }
 
@@ -161,6 +171,7 @@ impl Group {
             Self::Classic(group) => group.admit_commit(member, turn).map(|()| CommitAdmission::Any),
             Self::Consumer(group) => group.admit_commit(member, knows_member_epochs),
             Self::Streams(group) => group.admit_commit(member, knows_member_epochs).map(|()| CommitAdmission::Any),
+            Self::Share(_) => Err(ErrorCode::GroupIdNotFound),
         }
     }
 
@@ -170,6 +181,7 @@ impl Group {
             Self::Classic(group) => group.admit_transactional_commit(member).map(|()| CommitAdmission::Any),
             Self::Consumer(group) => group.admit_transactional_commit(member),
             Self::Streams(group) => group.admit_transactional_commit(member).map(|()| CommitAdmission::Any),
+            Self::Share(_) => Err(ErrorCode::GroupIdNotFound),
         }
     }
 
@@ -179,6 +191,7 @@ impl Group {
             Self::Classic(_) => Ok(()),
             Self::Consumer(group) => group.admit_fetch(member_id, member_epoch),
             Self::Streams(group) => group.admit_fetch(member_id, member_epoch),
+            Self::Share(_) => Err(ErrorCode::GroupIdNotFound),
         }
     }
 }

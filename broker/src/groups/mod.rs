@@ -13,6 +13,7 @@ pub(crate) mod offsets_topic;
 pub(crate) mod requests;
 pub(crate) mod runtime;
 pub(crate) mod shard;
+pub(crate) mod share;
 pub(crate) mod streams;
 pub(crate) mod subscription_regex;
 #[cfg(test)]

@@ -203,6 +203,8 @@ pub(crate) enum GroupType {
     Consumer,
     /// The coordinator spreads the tasks of an application (KIP-1071).
     Streams,
+    /// Members share records, not partitions (KIP-932).
+    Share,
 }
 
 impl GroupType {
@@ -212,6 +214,7 @@ impl GroupType {
             Self::Classic => "classic",
             Self::Consumer => "consumer",
             Self::Streams => "streams",
+            Self::Share => "share",
         }
     }
 }

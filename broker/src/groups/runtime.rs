@@ -23,10 +23,12 @@ use super::requests::{
     MemberIdentity, SyncRequest, SyncResponse, Token, TransactionalCommit,
 };
 use super::shard::{GroupRecord, GroupShard, Proposal, Surroundings};
+use super::share::ShareCommand;
 use super::streams::StreamsDecision;
 use super::streams::requests::{StreamsGroupDescription, StreamsHeartbeatRequest, StreamsHeartbeatResponse};
 use super::transactional_offsets::Marked;
 use crate::clock::Clock;
+use crate::share::state::ShareCoordinator;
 use crate::topics::Topics;
 use crate::txn::markers::Marker;
 use crate::txn::requests::ProducerIdAndEpoch;
@@ -43,7 +45,7 @@ pub(crate) type FetchedOffsets = Vec<(String, i32, Result<Option<CommittedOffset
 /// with if it is not known to.
 pub(crate) type CommitVerification = Result<(i32, Option<VerificationGuard>), ErrorCode>;
 
-enum Command {
+pub(super) enum Command {
     Join(Box<JoinRequest>, oneshot::Sender<JoinResponse>),
     Sync(Box<SyncRequest>, oneshot::Sender<SyncResponse>),
     Heartbeat(MemberIdentity, oneshot::Sender<ErrorCode>),
@@ -62,6 +64,7 @@ enum Command {
     DescribeConsumerGroup(String, oneshot::Sender<Result<ConsumerGroupDescription, GroupError>>),
     StreamsHeartbeat(Box<StreamsHeartbeatRequest>, oneshot::Sender<Result<StreamsHeartbeatResponse, GroupError>>),
     DescribeStreamsGroup(String, oneshot::Sender<Result<StreamsGroupDescription, GroupError>>),
+    Share(Box<ShareCommand>),
 }
 
 /// Which offsets someone wants to read.
@@ -90,6 +93,7 @@ impl GroupCoordinator {
         settings: GroupSettings,
         topic: OffsetsTopic,
         configs: Arc<ArcSwap<GroupConfigs>>,
+        share_state: Arc<ShareCoordinator>,
         clock: Clock,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
@@ -98,6 +102,7 @@ impl GroupCoordinator {
             shard: GroupShard::new(settings),
             topic,
             configs,
+            share_state,
             clock,
             next_token: 0,
             joins: Waiting::default(),
@@ -197,7 +202,7 @@ impl GroupCoordinator {
     }
 
     /// Waits for an answer, however long the coordinator takes. The error is that it has stopped.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, ErrorCode> {
+    pub(super) async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, ErrorCode> {
         let (reply, answer) = oneshot::channel();
         let gone = ErrorCode::CoordinatorNotAvailable;
         self.mailbox.send(command(reply)).await.map_err(|_| gone)?;
@@ -227,11 +232,12 @@ impl<T> Waiting<T> {
     }
 }
 
-struct Runtime {
-    shard: GroupShard,
-    topic: OffsetsTopic,
+pub(super) struct Runtime {
+    pub(super) shard: GroupShard,
+    pub(super) topic: OffsetsTopic,
     configs: Arc<ArcSwap<GroupConfigs>>,
-    clock: Clock,
+    pub(super) share_state: Arc<ShareCoordinator>,
+    pub(super) clock: Clock,
     next_token: Token,
     joins: Waiting<JoinResponse>,
     syncs: Waiting<SyncResponse>,
@@ -239,6 +245,7 @@ struct Runtime {
 
 impl Runtime {
     async fn run(mut self, mut requests: mpsc::Receiver<Command>, stop: CancellationToken) {
+        self.share_state.load().await;
         self = self.loaded().await;
         loop {
             let deadline = self.shard.next_deadline().map(|at| self.clock.instant_at(at));
@@ -281,7 +288,7 @@ impl Runtime {
     }
 
     /// Lets the state machine act, and look at what is around it.
-    fn act<T>(&mut self, act: impl FnOnce(&mut GroupShard, &Surroundings<'_>) -> T) -> T {
+    pub(super) fn act<T>(&mut self, act: impl FnOnce(&mut GroupShard, &Surroundings<'_>) -> T) -> T {
         let topics: Arc<Topics> = Arc::clone(&self.topic.topics);
         let configs = self.configs.load();
         act(&mut self.shard, &Surroundings { now: self.clock.now(), topics: &*topics, configs: &configs })
@@ -323,8 +330,7 @@ impl Runtime {
                 deliver(reply, self.carry_out(proposal));
             }
             Command::DeleteGroups(group_ids, reply) => {
-                let proposal = self.shard.delete_groups(&group_ids);
-                deliver(reply, self.carry_out(Ok(proposal)));
+                deliver(reply, self.delete_groups(&group_ids));
             }
             Command::ForgetTopic(topic) => {
                 let records = self.shard.forget_topic(&topic);
@@ -348,7 +354,18 @@ impl Runtime {
             Command::DescribeStreamsGroup(group_id, reply) => {
                 deliver(reply, self.shard.describe_streams_group(&group_id));
             }
+            Command::Share(command) => self.handle_share(*command),
         }
+    }
+
+    fn delete_groups(&mut self, group_ids: &[String]) -> Outcomes {
+        // Share state goes first: a group that is gone could not say what there is of it.
+        let failed = self.end_share_state(group_ids);
+        let others: Vec<String> = group_ids.iter().filter(|id| !failed.contains_key(*id)).cloned().collect();
+        let proposal = self.shard.delete_groups(&others);
+        let mut outcomes = self.carry_out(Ok(proposal))?.into_iter();
+        let outcome = |id| failed.get(id).copied().or_else(|| outcomes.next()).unwrap_or_default();
+        Ok(group_ids.iter().map(outcome).collect())
     }
 
     /// Makes a proposal true, or tells why it is not: then nothing of it is.
@@ -375,7 +392,7 @@ impl Runtime {
         Ok(answer)
     }
 
-    fn keep(&mut self, records: &[GroupRecord]) -> Result<(), ErrorCode> {
+    pub(super) fn keep(&mut self, records: &[GroupRecord]) -> Result<(), ErrorCode> {
         let now = self.clock.now();
         self.topic.append(records, now.wall_ms)?;
         for record in records {
@@ -447,6 +464,7 @@ impl Runtime {
         match effect {
             Effect::Join(token, response) => self.joins.answer(token, response),
             Effect::Sync(token, response) => self.syncs.answer(token, response),
+            Effect::ShareSessionExpired { group_id, member_id } => self.share_session_expired(&group_id, &member_id),
             Effect::Persist { group_id, value } => {
                 let record = GroupRecord::group(&group_id, Some(&value));
                 if let Err(error) = self.topic.append(&[record], self.clock.wall_ms()) {
@@ -474,6 +492,6 @@ impl Runtime {
 }
 
 /// Answers a request. Its connection may have gone meanwhile.
-fn deliver<T>(reply: oneshot::Sender<T>, answer: T) {
+pub(super) fn deliver<T>(reply: oneshot::Sender<T>, answer: T) {
     let _ = reply.send(answer);
 }

@@ -76,11 +76,11 @@ pub(crate) struct Surroundings<'a> {
 /// All groups.
 #[derive(Debug)]
 pub(crate) struct GroupShard {
-    settings: GroupSettings,
+    pub(super) settings: GroupSettings,
     pub(super) groups: HashMap<Arc<str>, Group>,
     pub(super) offsets: CommittedOffsets,
     pub(super) transactional: TransactionalOffsets,
-    timers: TimerQueue<TimerKey>,
+    pub(super) timers: TimerQueue<TimerKey>,
     effects: Vec<Effect>,
     /// When offsets that have reached their age are looked for.
     next_expiration: Option<Millis>,
@@ -118,6 +118,11 @@ impl GroupShard {
     pub(crate) fn on_time(&mut self, around: &Surroundings<'_>) {
         let now = around.now;
         while let Some(TimerKey { group_id, kind }) = self.timers.pop_due(now.monotonic) {
+            if let (TimerKind::Session(member_id), Some(Group::Share(_))) = (&kind, self.groups.get(&group_id)) {
+                let member_id = member_id.clone();
+                self.effects.push(Effect::ShareSessionExpired { group_id, member_id });
+                continue;
+            }
             self.on_consumer_timer(&group_id, &kind, around);
             if let TimerKind::Streams(timer) = kind {
                 self.on_streams_timer(&group_id, &timer, now);
@@ -332,10 +337,15 @@ impl GroupShard {
         proposal
     }
 
-    /// The records that take away the offsets in a topic that is no more.
+    /// The records that take away what groups have in a topic that is no more.
     pub(crate) fn forget_topic(&self, topic: &str) -> Vec<GroupRecord> {
         let keys = [self.offsets.keys_of_topic(topic), self.transactional.keys_of_topic(topic)].concat();
-        keys.iter().map(|key| GroupRecord::offset(key, None)).collect()
+        let mut records: Vec<GroupRecord> = keys.iter().map(|key| GroupRecord::offset(key, None)).collect();
+        records.extend(self.groups.values().filter_map(|group| match group {
+            Group::Share(group) => group.forget_topic(topic),
+            Group::Classic(_) | Group::Consumer(_) | Group::Streams(_) => None,
+        }));
+        records
     }
 
     pub(crate) fn list(&self) -> Vec<GroupListing> {
@@ -363,6 +373,7 @@ impl GroupShard {
             self.step_classic(&group_id, around.now, |group, turn| group.resume(turn));
             self.with_consumer(&group_id, around, ConsumerGroup::resume);
             self.resume_streams(&group_id, around);
+            self.resume_share(&group_id, around);
         }
         self.next_expiration = Some(around.now.monotonic + self.settings.offsets_retention_check_interval_ms);
     }
@@ -393,6 +404,7 @@ impl GroupShard {
                     }
                     Some(_) => {}
                 },
+                GroupRecordKey::ShareGroup(key) => self.take_in_share(&key, value)?,
                 GroupRecordKey::Unknown(_) => {}
             }
             Ok(())

@@ -78,6 +78,7 @@ pub(crate) fn settings(initial_rebalance_delay_ms: u64) -> GroupSettings {
         offset_metadata_max_bytes: 4096,
         offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
         offsets_retention_check_interval_ms: 600_000,
+        share_max_size: 200,
         consumer: ConsumerGroupSettings {
             assignors: vec![Assignor::Uniform, Assignor::Range],
             max_size: usize::MAX,

@@ -98,8 +98,10 @@ impl BoundListener {
                     let connection = Connection::new(
                         stream, peer, Arc::clone(&node), Arc::clone(&self.endpoint), Arc::clone(&limits),
                     );
+                    let node = Arc::clone(&node);
                     connections.spawn(async move {
                         let ending = connection.serve().await;
+                        node.share.disconnected(peer);
                         if ending.is_notable() {
                             tracing::warn!(%peer, reason = %ending, "connection closed");
                         } else {

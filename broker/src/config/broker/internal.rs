@@ -2,7 +2,7 @@
 
 use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
 use crate::config::effects::{
-    NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, REGEX_AT_ONCE, RELEASED_ONLY, SHARE_GROUPS, TIERING,
+    NO_JVM, NO_QUORUM, ONE_DIRECTORY, ONE_NODE, PRODUCER_ID_CHECK, REGEX_AT_ONCE, RELEASED_ONLY, SHARE_STATE, TIERING,
 };
 use crate::config::validator::Validator::{Any, AtLeast, Fraction};
 
@@ -15,10 +15,10 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "bytes a second throttled followers may read; set at run time only";
     Int "group.consumer.regex.refresh.interval.ms" = "600000", AtLeast(10000), ReadOnly, REGEX_AT_ONCE,
         "time between refreshes of a regular expression subscription";
-    Int "group.share.initialize.retry.interval.ms" = "30000", AtLeast(1), ReadOnly, SHARE_GROUPS,
+    Int "group.share.initialize.retry.interval.ms" = "30000", AtLeast(1), ReadOnly, ONE_NODE,
         "wait before share state is initialised again";
     String "group.share.persister.class.name" =
-        "org.apache.kafka.server.share.persister.DefaultStatePersister", Any, ReadOnly, SHARE_GROUPS,
+        "org.apache.kafka.server.share.persister.DefaultStatePersister", Any, ReadOnly, NO_JVM,
         "plugin that keeps share state";
     Long "internal.metadata.delete.delay.millis" = "60000", Any, ReadOnly, NO_QUORUM,
         "wait before old metadata files are removed";
@@ -45,9 +45,9 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
     Long "server.max.startup.time.ms" = "9223372036854775807", AtLeast(0), ReadOnly, NO_QUORUM,
         "longest time a start may take";
     Int "share.coordinator.cold.partition.snapshot.interval.ms" = "300000", AtLeast(1), ReadOnly,
-        SHARE_GROUPS,
+        SHARE_STATE,
         "time between snapshots of idle share partitions";
-    Int "share.coordinator.state.topic.prune.interval.ms" = "300000", AtLeast(1), ReadOnly, SHARE_GROUPS,
+    Int "share.coordinator.state.topic.prune.interval.ms" = "300000", AtLeast(1), ReadOnly, SHARE_STATE,
         "time between prunes of `__share_group_state`";
     Long "unclean.leader.election.interval.ms" = "300000", AtLeast(1), ReadOnly, ONE_NODE,
         "time between looks for unclean elections";

@@ -47,6 +47,13 @@ pub(crate) enum Effect {
     },
     /// Makes a decision on a consumer group true, and answers the join that it was made for.
     Decide(Box<Decision<Option<(Token, JoinResponse)>>>),
+    /// A member of a share group was silent for too long and is to be taken out.
+    ShareSessionExpired {
+        /// The group.
+        group_id: Arc<str>,
+        /// The member.
+        member_id: String,
+    },
 }
 
 /// Names a timer.
@@ -96,6 +103,8 @@ pub(crate) struct GroupSettings {
     pub(crate) consumer: ConsumerGroupSettings,
     /// `group.streams.max.size`.
     pub(crate) streams_max_size: usize,
+    /// `group.share.max.size`.
+    pub(crate) share_max_size: usize,
 }
 
 /// How long a new member may wait in a join: it has no session yet and cannot be heard.

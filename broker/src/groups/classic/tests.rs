@@ -193,6 +193,7 @@ impl World {
                 }
                 Effect::Persist { value, .. } => assert!(value.generation >= 0),
                 Effect::Decide(_) => panic!("there is no consumer group"),
+                Effect::ShareSessionExpired { .. } => unreachable!("no share group is here"),
             }
         }
     }

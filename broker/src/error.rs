@@ -3,6 +3,7 @@
 //! Every match is exhaustive, so that a new error must find its code here.
 
 use brooklet_protocol::ErrorCode;
+use brooklet_protocol::records::BatchError;
 use brooklet_protocol::records::validate::InvalidBatch;
 use brooklet_storage::{AppendError, Error as StorageError, ProducerError, ReadError};
 
@@ -22,6 +23,8 @@ pub(crate) trait ToErrorCode {
 impl ToErrorCode for InvalidBatch {
     fn error_code(&self) -> ErrorCode {
         match self {
+            // A batch that is cut short is none, and a request must bring one.
+            Self::Corrupt(BatchError::Truncated { .. }) => ErrorCode::InvalidRecord,
             Self::Corrupt(_) => ErrorCode::CorruptMessage,
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
             Self::Codec(_) => ErrorCode::UnsupportedCompressionType,

@@ -217,23 +217,33 @@ impl Topics {
 
     /// Whether a topic could be created, and how it would be configured.
     pub(crate) fn check_new(&self, new: &NewTopic, layers: &BrokerLayers) -> Result<TopicSettings, TopicError> {
-        if self.by_name.get(new.name.as_str()).is_some() {
-            return Err(TopicError::Exists(new.name.clone()));
-        }
-        check_name(&new.name)?;
-        if let Some(twin) = self.metric_twin(&new.name) {
-            return Err(TopicError::InvalidName(format!(
-                "'{}' collides with topic '{twin}' where metrics write '.' as '_'",
-                new.name
-            )));
-        }
+        let settings = self.check_named(&new.name, &new.configs, layers)?;
         if !(1..=MAX_PARTITIONS).contains(&new.partitions) {
             return Err(TopicError::InvalidPartitions(format!(
                 "number of partitions must be between 1 and {MAX_PARTITIONS}, not {}",
                 new.partitions
             )));
         }
-        Ok(TopicSettings::resolve(new.configs.clone(), layers)?)
+        Ok(settings)
+    }
+
+    /// Whether a topic could have this name and these configs, which is what Kafka looks at first.
+    pub(crate) fn check_named(
+        &self,
+        name: &str,
+        configs: &ConfigMap,
+        layers: &BrokerLayers,
+    ) -> Result<TopicSettings, TopicError> {
+        if self.by_name.get(name).is_some() {
+            return Err(TopicError::Exists(name.to_owned()));
+        }
+        check_name(name)?;
+        if let Some(twin) = self.metric_twin(name) {
+            return Err(TopicError::InvalidName(format!(
+                "'{name}' collides with topic '{twin}' where metrics write '.' as '_'"
+            )));
+        }
+        Ok(TopicSettings::resolve(configs.clone(), layers)?)
     }
 
     /// Creates a topic. When this returns, it survives the death of this process.

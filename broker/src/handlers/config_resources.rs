@@ -12,7 +12,7 @@ use crate::config::{
     alter_topic, replace_broker, validate_client_metrics, validate_group, validate_topic,
 };
 use crate::node::NodeConfig;
-use crate::topics::{Topic, TopicError};
+use crate::topics::{Topic, TopicError, check_name};
 
 /// A resource that a request names.
 pub(super) enum Resource {
@@ -50,6 +50,7 @@ impl Resource {
     pub(super) fn find(cx: &RequestContext, resource_type: i8, name: &str) -> Result<Self, Refused> {
         match resource_type {
             TOPIC => {
+                check_name(name).map_err(|error| refusal(&error))?;
                 let unknown = || refusal(&TopicError::Unknown(name.to_owned()));
                 cx.node.topics.by_name(name).map(Self::Topic).ok_or_else(unknown)
             }

@@ -16,7 +16,7 @@ use brooklet_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 
 use super::{refusal, text};
 use crate::apis::{Api, RequestContext};
-use crate::config::{created_topic, parse_created};
+use crate::config::{ConfigMap, created_topic, parse_created};
 use crate::quotas::mutation::MutationQuota;
 use crate::topics::{NewTopic, TopicError};
 
@@ -29,19 +29,26 @@ pub(crate) async fn handle(cx: &RequestContext, request: CreateTopicsRequest) ->
         *named.entry(&topic.name).or_default() += 1;
     }
     let mut quota = cx.node.quotas.mutation(cx.client(), cx.version >= 6);
-    let topics = request.topics.iter().map(|topic| {
+    let refuse = |result: CreatableTopicResult, Refused(code, message): Refused| {
+        let result = result.with_error_code(code.code()).with_error_message(Some(text(message)));
+        if cx.version >= 5 { result.with_num_partitions(-1).with_replication_factor(-1) } else { result }
+    };
+    let once = request.topics.iter().filter(|topic| named[&**topic.name] == 1);
+    let created = once.map(|topic| {
         let result = CreatableTopicResult::default().with_name(topic.name.clone());
-        let outcome = if named[&**topic.name] > 1 {
-            Err(Refused(ErrorCode::InvalidRequest, "the request names this topic twice".to_owned()))
-        } else {
-            create(cx, topic, request.validate_only, &mut quota, result.clone())
-        };
-        outcome.unwrap_or_else(|Refused(code, message)| {
-            let result = result.with_error_code(code.code()).with_error_message(Some(text(message)));
-            if cx.version >= 5 { result.with_num_partitions(-1).with_replication_factor(-1) } else { result }
-        })
+        create(cx, topic, request.validate_only, &mut quota, result.clone())
+            .unwrap_or_else(|refused| refuse(result, refused))
     });
-    let response = CreateTopicsResponse::default().with_topics(topics.collect());
+    let mut topics: Vec<_> = created.collect();
+    // Names that occur more than once are answered once, behind the others.
+    for topic in &request.topics {
+        if named.insert(&topic.name, 1).is_some_and(|count| count > 1) {
+            let result = CreatableTopicResult::default().with_name(topic.name.clone());
+            let twice = Refused(ErrorCode::InvalidRequest, "the request names this topic twice".to_owned());
+            topics.push(refuse(result, twice));
+        }
+    }
+    let response = CreateTopicsResponse::default().with_topics(topics);
     cx.throttle(quota.throttle_ms());
     response
 }
@@ -90,8 +97,17 @@ fn create(
 
 fn new_topic(cx: &RequestContext, topic: &CreatableTopic) -> Result<NewTopic, Refused> {
     let pairs = topic.configs.iter().map(|config| (&*config.name, config.value.as_deref()));
-    let configs = parse_created(pairs).map_err(|error| Refused(ErrorCode::InvalidConfig, error.to_string()))?;
+    let configs = parse_created(pairs).map_err(|error| Refused(ErrorCode::InvalidConfig, error.to_string()));
+    let configs = match configs {
+        Ok(configs) => configs,
+        Err(refused) => {
+            // What is wrong with the name comes first.
+            cx.node.topics.check_named(&topic.name, &ConfigMap::new(), &cx.node.config().layers)?;
+            return Err(refused);
+        }
+    };
     let name = topic.name.to_string();
+    cx.node.topics.check_named(&name, &configs, &cx.node.config().layers)?;
     if !topic.assignments.is_empty() {
         let (partitions, replication_factor) = assigned(cx, topic)?;
         return Ok(NewTopic { name, partitions, replication_factor, configs });

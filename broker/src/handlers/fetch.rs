@@ -236,7 +236,7 @@ fn refused(index: i32, error: ErrorCode) -> FetchedPartition {
         high_watermark: UNKNOWN_OFFSET,
         last_stable_offset: UNKNOWN_OFFSET,
         log_start_offset: UNKNOWN_OFFSET,
-        aborted: None,
+        aborted: Some(Vec::new()),
         records: Bytes::new(),
     }
 }

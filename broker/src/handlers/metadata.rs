@@ -6,6 +6,8 @@
 //! Differs from Kafka: a topic that is made on the way is answered at once, with its partitions; Kafka first says
 //! UNKNOWN_TOPIC_OR_PARTITION and lets the client ask again.
 
+use std::collections::HashSet;
+
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -17,7 +19,7 @@ use super::{operations, text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::error::ToErrorCode;
 use crate::partition::LEADER_EPOCH;
-use crate::topics::Topic;
+use crate::topics::{Topic, check_name};
 
 pub(crate) const API: Api = Api::new::<MetadataRequest>("Metadata", 0..=13);
 
@@ -38,7 +40,8 @@ pub(crate) async fn handle(cx: &RequestContext, request: MetadataRequest) -> Met
                 Some(name) if topic.topic_id.is_nil() => answer.by_name(name, may_create),
                 _ => answer.by_id(topic.topic_id),
             };
-            topics.into_iter().map(one).collect()
+            let mut asked = HashSet::new();
+            topics.into_iter().filter(|topic| asked.insert((topic.name.clone(), topic.topic_id))).map(one).collect()
         }
     };
     let broker = MetadataResponseBroker::default()
@@ -73,7 +76,10 @@ impl Answering<'_> {
         let node = &self.cx.node;
         let topic = match may_create {
             true => node.topic_or_auto_create(&name).map_err(|error| error.error_code()),
-            false => node.topics.by_name(&name).ok_or(ErrorCode::UnknownTopicOrPartition),
+            false => match check_name(&name) {
+                Err(error) => Err(error.error_code()),
+                Ok(()) => node.topics.by_name(&name).ok_or(ErrorCode::UnknownTopicOrPartition),
+            },
         };
         match topic {
             Ok(topic) => self.found(&topic),

@@ -32,13 +32,11 @@ pub(crate) const API: Api = Api::new::<ProduceRequest>("Produce", 3..=13).advert
 const NO_OFFSET: i64 = -1;
 
 pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answer<ProduceResponse> {
-    let refused = match request.acks {
-        -1..=1 => transactional_produce::refusal_of_all(&request),
-        _ => Some(ErrorCode::InvalidRequiredAcks),
-    };
+    let refused = transactional_produce::refusal_of_all(&request);
+    let acks_known = matches!(request.acks, -1..=1);
     let mut topics = Vec::with_capacity(request.topic_data.len());
     for data in request.topic_data {
-        topics.push(TopicAppends::of(cx, data, refused));
+        topics.push(TopicAppends::of(cx, data, refused, acks_known));
     }
     if let Some(transactional_id) = request.transactional_id {
         transactional_produce::admit(cx, &transactional_id, &mut topics).await;
@@ -73,7 +71,7 @@ pub(super) struct TopicAppends {
 }
 
 impl TopicAppends {
-    fn of(cx: &RequestContext, data: TopicProduceData, refused: Option<ErrorCode>) -> Self {
+    fn of(cx: &RequestContext, data: TopicProduceData, refused: Option<ErrorCode>, acks_known: bool) -> Self {
         let TopicProduceData { name, topic_id, partition_data, .. } = data;
         let found = match cx.version >= 13 {
             true => cx.node.topics.by_id(topic_id).ok_or(ErrorCode::UnknownTopicId),
@@ -83,7 +81,7 @@ impl TopicAppends {
             let index = data.index;
             let append = match (refused, &found) {
                 (Some(code), _) => Err(Refusal::code(code)),
-                (None, Ok(topic)) => Append::of(cx, topic, data),
+                (None, Ok(topic)) => Append::of(cx, topic, data, acks_known),
                 (None, Err(code)) => Err(Refusal::code(*code)),
             };
             (index, append)
@@ -103,7 +101,7 @@ pub(super) struct Append {
 }
 
 impl Append {
-    fn of(cx: &RequestContext, topic: &Topic, data: PartitionProduceData) -> Result<Self, Refusal> {
+    fn of(cx: &RequestContext, topic: &Topic, data: PartitionProduceData, acks_known: bool) -> Result<Self, Refusal> {
         let unknown = ErrorCode::UnknownTopicOrPartition;
         let partition = topic.partition(data.index).ok_or_else(|| Refusal::code(unknown))?;
         if topic.is_internal() {
@@ -113,16 +111,22 @@ impl Append {
         let settings = topic.settings();
         let now_ms = cx.node.clock.wall_ms();
         let records = data.records.unwrap_or_default();
-        let batch = validate::validate(&records, &settings.rules, now_ms).map_err(Refusal::batch)?;
-        if batch.header.attributes.compression() == Ok(CompressionType::Zstd) && cx.version < 7 {
+        let sent = validate::single_batch(&records).map_err(|error| Refusal::from(refusal(&error)))?;
+        if sent.header().attributes.compression() == Ok(CompressionType::Zstd) && cx.version < 7 {
             return Err(Refusal::because(ErrorCode::UnsupportedCompressionType, "zstd needs Produce v7"));
         }
+        if !acks_known {
+            return Err(Refusal::code(ErrorCode::InvalidRequiredAcks));
+        }
+        let batch = validate::validate(&records, &settings.rules, now_ms)
+            .map_err(|error| Refusal::batch(error).in_log(&partition))?;
         Ok(Self { partition, batch, timestamp_type: settings.rules.timestamp_type, origin: AppendOrigin::Client })
     }
 
     fn carry_out(self) -> Result<Stored, Refusal> {
         let Self { partition, batch, timestamp_type, origin } = self;
-        let appended = partition.append(&batch, origin).map_err(|error| Refusal::from(refusal(&error)))?;
+        let appended =
+            partition.append(&batch, origin).map_err(|error| Refusal::from(refusal(&error)).in_log(&partition))?;
         let log_append_time_ms = match timestamp_type {
             TimestampType::CreateTime => -1,
             TimestampType::LogAppendTime => batch.header.max_timestamp,
@@ -143,11 +147,29 @@ pub(super) struct Refusal {
     code: ErrorCode,
     message: Option<StrBytes>,
     records: Vec<RecordError>,
+    log_start_offset: i64,
 }
 
 impl Refusal {
     fn code(code: ErrorCode) -> Self {
-        Self { code, message: None, records: Vec::new() }
+        Self { code, message: None, records: Vec::new(), log_start_offset: NO_OFFSET }
+    }
+
+    /// Of a batch that was looked at: then the answer says where the log begins. Kafka's does not for errors that it knows
+    /// by name.
+    fn in_log(self, partition: &Partition) -> Self {
+        let known = [
+            ErrorCode::UnknownTopicOrPartition,
+            ErrorCode::MessageTooLarge,
+            ErrorCode::RecordListTooLarge,
+            ErrorCode::CorruptMessage,
+            ErrorCode::KafkaStorageError,
+        ];
+        if known.contains(&self.code) {
+            return self;
+        }
+        let log_start_offset = partition.view().map_or(NO_OFFSET, |view| view.log_start_offset());
+        Self { log_start_offset, ..self }
     }
 
     pub(super) fn because(code: ErrorCode, message: impl Into<String>) -> Self {
@@ -160,13 +182,13 @@ impl Refusal {
             InvalidBatch::MissingKeys(records) | InvalidBatch::Timestamps(records) => records,
             _ => Vec::new(),
         };
-        Self { code, message, records }
+        Self { code, message, records, log_start_offset: NO_OFFSET }
     }
 }
 
 impl From<(ErrorCode, Option<StrBytes>)> for Refusal {
     fn from((code, message): (ErrorCode, Option<StrBytes>)) -> Self {
-        Self { code, message, records: Vec::new() }
+        Self { message, ..Self::code(code) }
     }
 }
 
@@ -178,7 +200,10 @@ fn respond(version: i16, index: i32, outcome: Result<Stored, Refusal>) -> Partit
             .with_log_append_time_ms(stored.log_append_time_ms)
             .with_log_start_offset(stored.log_start_offset),
         Err(refused) => {
-            let response = response.with_error_code(refused.code.code()).with_base_offset(NO_OFFSET);
+            let response = response
+                .with_error_code(refused.code.code())
+                .with_base_offset(NO_OFFSET)
+                .with_log_start_offset(refused.log_start_offset);
             if version < 8 {
                 return response;
             }

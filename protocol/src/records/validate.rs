@@ -133,7 +133,8 @@ pub fn validate(records: &Bytes, rules: &BatchRules, now_ms: i64) -> Result<Vali
     Ok(valid)
 }
 
-fn single_batch(records: &Bytes) -> Result<RecordBatch, InvalidBatch> {
+/// The one batch that a producer may send to a partition at a time (from Produce v3 on), before anything in it is checked.
+pub fn single_batch(records: &Bytes) -> Result<RecordBatch, InvalidBatch> {
     if records.is_empty() {
         return Err(InvalidBatch::Empty);
     }

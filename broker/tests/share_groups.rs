@@ -16,6 +16,7 @@ use brooklet_protocol::messages::describe_share_group_offsets_request::{
     DescribeShareGroupOffsetsRequestGroup, DescribeShareGroupOffsetsRequestTopic,
 };
 use brooklet_protocol::messages::describe_share_group_offsets_response::DescribeShareGroupOffsetsResponsePartition;
+use brooklet_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use brooklet_protocol::messages::share_fetch_request::{
     AcknowledgementBatch, FetchPartition, FetchTopic, ForgottenTopic,
 };
@@ -23,15 +24,16 @@ use brooklet_protocol::messages::share_fetch_response::PartitionData;
 use brooklet_protocol::messages::{
     AlterShareGroupOffsetsRequest, ApiVersionsRequest, DeleteGroupsRequest, DeleteShareGroupOffsetsRequest,
     DeleteShareGroupStateRequest, DeleteTopicsRequest, DescribeShareGroupOffsetsRequest, FindCoordinatorRequest,
-    GroupId, InitializeShareGroupStateRequest, ListGroupsRequest, MetadataRequest, ReadShareGroupStateRequest,
-    ReadShareGroupStateSummaryRequest, ShareAcknowledgeRequest, ShareFetchRequest, ShareFetchResponse,
-    ShareGroupDescribeRequest, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, TopicName,
+    GroupId, IncrementalAlterConfigsRequest, InitializeShareGroupStateRequest, ListGroupsRequest, MetadataRequest,
+    ReadShareGroupStateRequest, ReadShareGroupStateSummaryRequest, ShareAcknowledgeRequest, ShareFetchRequest,
+    ShareFetchResponse, ShareGroupDescribeRequest, ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse, TopicName,
     WriteShareGroupStateRequest, delete_share_group_state_request, initialize_share_group_state_request,
     read_share_group_state_request, read_share_group_state_summary_request, share_acknowledge_request,
     write_share_group_state_request,
 };
 use brooklet_protocol::records::batches;
 use uuid::Uuid;
+use wire::transactional::{Generation, Producer};
 use wire::{Client, text};
 
 const GROUP: &str = "g";
@@ -562,6 +564,53 @@ async fn offsets_are_described_at_every_version() {
         let answer = client.call(0, &unknown).await;
         assert_eq!((answer.error_code, answer.responses[0].partitions[0].error_code), (0, 3));
     }
+}
+
+#[tokio::test]
+async fn a_groups_own_configs_count_and_aborted_records_are_not_delivered() {
+    let broker = Broker::builder().ephemeral().topic("t", 1).start().await.unwrap();
+    let mut client = Client::connect(broker.bootstrap_servers()).await;
+    let id = topic_id(&mut client, "t").await;
+    let set = |name: &str, value: &str| {
+        AlterableConfig::default().with_name(text(name)).with_config_operation(0).with_value(Some(text(value)))
+    };
+    let configs = vec![
+        set("share.auto.offset.reset", "earliest"),
+        set("share.isolation.level", "read_committed"),
+        set("share.record.lock.duration.ms", "15000"),
+        set("share.renew.acknowledge.enable", "false"),
+        set("share.heartbeat.interval.ms", "6000"),
+    ];
+    let group =
+        AlterConfigsResource::default().with_resource_type(32).with_resource_name(text(GROUP)).with_configs(configs);
+    let altered = client.call(1, &IncrementalAlterConfigsRequest::default().with_resources(vec![group])).await;
+    assert_eq!(altered.responses[0].error_code, 0, "{altered:?}");
+
+    produce(&broker, 1);
+    let mut producer = Producer::begin(broker.bootstrap_servers(), "p", Generation::Second).await;
+    for commit in [false, true] {
+        assert_eq!(producer.send("t", "in a transaction").await.error_code, 0);
+        assert_eq!(producer.end(commit).await, 0);
+    }
+    assert_eq!(producer.send("t", "not yet").await.error_code, 0);
+    let joined = client.call(1, &heartbeat("a", 0, Some(&["t"]))).await;
+    assert_eq!((joined.heartbeat_interval_ms, assigned(&joined)), (6000, vec![0]));
+    let mut a = Member::new(&broker, "a", id, 2).await;
+    let request = a.request(&[(0, Vec::new())]);
+    let answer = a.send(request).await;
+    assert_eq!(answer.acquisition_lock_timeout_ms, 15_000);
+    // 1 was aborted, 2 and 4 are markers, 5 is in a transaction that goes on.
+    assert_eq!(acquired(&answer.responses[0].partitions[0]), [(0, 0, 1), (2, 4, 1)]);
+    assert_eq!(a.acknowledge(&[(0, 0, &[RENEW])]).await, 121, "locks are not renewed in this group");
+    assert_eq!(a.acknowledge(&[(0, 0, &[ACCEPT]), (2, 4, &[0, ACCEPT, 0])]).await, 0);
+    let waiting = a.request(&[]).with_max_wait_ms(10_000);
+    let begun = Instant::now();
+    let (answer, ended) = tokio::join!(a.send(waiting), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        producer.end(true).await
+    });
+    assert_eq!((ended, acquired(&answer.responses[0].partitions[0])), (0, vec![(5, 6, 1)]));
+    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]

@@ -82,8 +82,9 @@ fn create_topics(cx: &RequestContext, topics: &[TopicInfo]) -> Vec<String> {
         let new = NewTopic {
             name: topic.name.clone(),
             partitions: topic.partitions,
+            // Clients send 0 or -1 for the broker's default.
             replication_factor: match topic.replication_factor {
-                0 => cx.node.default_replication_factor(),
+                ..=0 => cx.node.default_replication_factor(),
                 factor => factor,
             },
             configs: topic.configs.clone(),

@@ -1,11 +1,12 @@
 //! Messages with arbitrary values in every field that a version has, made of a tape of bytes; and what is to hold of
-//! every message at every version.
+//! every message at every version, of such ones and of those that Kafka wrote.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages as upstream;
+use kafka_protocol::protocol::VersionRange;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -150,8 +151,45 @@ fn same_bytes_upstream<T: Message + Encodable + Decodable>(bodies: &[(i16, Bytes
     }
 }
 
+/// Each message at each version as Kafka 4.3.1's own classes write it, with every field set: name, version, bytes in hex.
+const WRITTEN_BY_KAFKA: &str = include_str!("../../tests/fixtures/messages_4.3.1.tsv");
+
+#[test]
+fn what_kafka_writes_is_read_and_written_the_same() {
+    let mut rows = WRITTEN_BY_KAFKA.lines();
+    assert_eq!(rows.next(), Some("message\tversion\tbytes"));
+    let mut seen = 0;
+    for row in rows {
+        let [name, version, hex] = row.split('\t').collect::<Vec<_>>()[..] else { panic!("three columns: {row}") };
+        let digits = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16);
+        let body: Bytes = hex.as_bytes().chunks(2).map(digits).collect::<Result<_, _>>().expect("hex digits");
+        assert_eq!(rewritten(name, version.parse().expect("a number"), body.clone()), body, "{name} v{version}");
+        seen += 1;
+    }
+    assert_eq!(seen, VERSIONS.iter().map(|versions| versions.max - versions.min + 1).sum::<i16>());
+}
+
+fn reencoded<T: Encodable + Decodable>(version: i16, mut body: Bytes) -> Bytes {
+    let message = T::decode(&mut body, version).expect("Kafka wrote it");
+    assert!(body.is_empty(), "{} bytes are left", body.len());
+    encoded(&message, version)
+}
+
 macro_rules! messages {
     ($($test:ident: $request:ident, $response:ident $(, $upstream:tt)?;)*) => {
+        const VERSIONS: &[VersionRange] = &[$($request::VERSIONS, $response::VERSIONS),*];
+
+        /// Reads a message of this name and writes it again.
+        fn rewritten(name: &str, version: i16, body: Bytes) -> Bytes {
+            match name {
+                $(
+                    stringify!($request) => reencoded::<$request>(version, body),
+                    stringify!($response) => reencoded::<$response>(version, body),
+                )*
+                name => panic!("{name} is none of ours"),
+            }
+        }
+
         proptest! {
             $(#[test]
             fn $test(tape in prop::collection::vec(any::<u8>(), 0..400)) {

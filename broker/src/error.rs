@@ -8,8 +8,10 @@ use brooklet_protocol::records::validate::InvalidBatch;
 use brooklet_storage::{AppendError, Error as StorageError, ProducerError, ReadError};
 
 use crate::config::ConfigError;
+use crate::features::FeatureError;
 use crate::groups::share::requests::ShareGroupError;
 use crate::quotas::alteration::QuotaError;
+use crate::scram::ScramError;
 use crate::share::delivery::DeliveryError;
 use crate::share::partition::InvalidAcknowledgement;
 use crate::share::state::shard::ShareStateError;
@@ -90,6 +92,7 @@ impl ToErrorCode for TopicError {
             Self::InvalidName(_) => ErrorCode::InvalidTopicException,
             Self::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
             Self::Config(error) => error.error_code(),
+            Self::Feature(error) => error.error_code(),
             Self::Storage(error) => error.error_code(),
         }
     }
@@ -100,6 +103,25 @@ impl ToErrorCode for QuotaError {
         match self {
             Self::Invalid(_) => ErrorCode::InvalidRequest,
             Self::Record(error) => error.error_code(),
+        }
+    }
+}
+
+impl ToErrorCode for FeatureError {
+    fn error_code(&self) -> ErrorCode {
+        ErrorCode::InvalidUpdateVersion
+    }
+}
+
+impl ToErrorCode for ScramError {
+    fn error_code(&self) -> ErrorCode {
+        match self {
+            Self::AlteredTwice | Self::DescribedTwice => ErrorCode::DuplicateResource,
+            Self::Unknown => ErrorCode::ResourceNotFound,
+            Self::NoUser | Self::Iterations => ErrorCode::UnacceptableCredential,
+            Self::UnknownMechanism => ErrorCode::UnsupportedSaslMechanism,
+            // Kafka fails to make a key of nothing, and has no better word for it.
+            Self::NoPassword => ErrorCode::UnknownServerError,
         }
     }
 }

@@ -42,6 +42,7 @@ mod node;
 mod partition;
 mod partition_scan;
 mod quotas;
+mod scram;
 mod server;
 mod share;
 mod topic_settings;

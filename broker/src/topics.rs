@@ -11,10 +11,12 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::config::{BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
+use crate::features::{FeatureError, FeatureUpdate, FinalizedFeatures};
 use crate::groups::topics_image::TopicImage;
 use crate::partition::Partition;
 use crate::quotas::SetQuotas;
 use crate::quotas::entity::QuotaEntity;
+use crate::scram::{ScramAlteration, ScramCredentials, ScramOutcomes};
 use crate::topic_settings::TopicSettings;
 
 /// The topic in which the group coordinator keeps its records.
@@ -100,6 +102,8 @@ pub(crate) enum TopicError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
+    Feature(#[from] FeatureError),
+    #[error(transparent)]
     Storage(#[from] Error),
 }
 
@@ -138,6 +142,8 @@ struct Recorded {
     client_metrics: BTreeMap<String, ConfigMap>,
     /// Configs of groups, by group. None is empty.
     group_configs: BTreeMap<String, ConfigMap>,
+    features: FinalizedFeatures,
+    scram_credentials: ScramCredentials,
 }
 
 impl Topics {
@@ -153,6 +159,8 @@ impl Topics {
             client_quotas: SetQuotas::new(),
             client_metrics: BTreeMap::new(),
             group_configs: BTreeMap::new(),
+            features: FinalizedFeatures::default(),
+            scram_credentials: ScramCredentials::default(),
         };
         for record in records {
             match record {
@@ -176,6 +184,10 @@ impl Topics {
                     set_or_remove(&mut recorded.group_configs, group_id, configs);
                 }
                 CatalogRecord::NextProducerId(id) => recorded.next_producer_id = id,
+                CatalogRecord::FeatureLevels { epoch, levels } => {
+                    recorded.features = FinalizedFeatures::recorded(epoch, &levels);
+                }
+                CatalogRecord::ScramCredentials(records) => recorded.scram_credentials.replay(records),
                 CatalogRecord::Format(_) => {}
             }
         }
@@ -364,6 +376,11 @@ impl Topics {
         self.recorded.lock().client_metrics.get(name).cloned().unwrap_or_default()
     }
 
+    /// The names of all subscriptions to clients' metrics.
+    pub(crate) fn client_metrics_names(&self) -> Vec<String> {
+        self.recorded.lock().client_metrics.keys().cloned().collect()
+    }
+
     /// Sets the configs of a subscription to clients' metrics, in place of those it had.
     pub(crate) fn set_client_metrics(&self, name: &str, configs: ConfigMap) -> Result<(), TopicError> {
         let mut recorded = self.recorded.lock();
@@ -406,6 +423,43 @@ impl Topics {
         }
         recorded.next_producer_id += 1;
         Ok(id)
+    }
+
+    /// The levels that the cluster's features are at.
+    pub(crate) fn finalized_features(&self) -> FinalizedFeatures {
+        self.recorded.lock().features.clone()
+    }
+
+    /// Changes the levels of features, all or none; with `validate_only` only tells whether they could be.
+    pub(crate) fn update_features(&self, updates: &[FeatureUpdate], validate_only: bool) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        let updated = recorded.features.updated(updates)?;
+        if validate_only || updated == recorded.features {
+            return Ok(());
+        }
+        recorded.catalog.append(&updated.record())?;
+        recorded.features = updated;
+        self.compact(&mut recorded)
+    }
+
+    /// All SCRAM credentials.
+    pub(crate) fn scram_credentials(&self) -> ScramCredentials {
+        self.recorded.lock().scram_credentials.clone()
+    }
+
+    /// Alters SCRAM credentials, each user's for itself.
+    pub(crate) fn alter_scram_credentials(
+        &self,
+        alterations: Vec<ScramAlteration>,
+    ) -> Result<ScramOutcomes, TopicError> {
+        let mut recorded = self.recorded.lock();
+        let (records, outcomes) = recorded.scram_credentials.alter(alterations);
+        if !records.is_empty() {
+            recorded.catalog.append(&CatalogRecord::ScramCredentials(records.clone()))?;
+            recorded.scram_credentials.replay(records);
+            self.compact(&mut recorded)?;
+        }
+        Ok(outcomes)
     }
 
     fn topic(
@@ -470,8 +524,8 @@ impl Topics {
             .client_metrics
             .iter()
             .map(|(name, configs)| CatalogRecord::ClientMetrics { name: name.clone(), configs: configs.clone() });
-        let beside_topics =
-            std::iter::once(next_block).chain(broker_configs).chain(quotas).chain(metrics).chain(group_configs);
+        let cluster = [next_block, recorded.features.record(), recorded.scram_credentials.record()];
+        let beside_topics = cluster.into_iter().chain(broker_configs).chain(quotas).chain(metrics).chain(group_configs);
         let records: Vec<_> = beside_topics.chain(topics).collect();
         Ok(recorded.catalog.rewrite(records.iter())?)
     }

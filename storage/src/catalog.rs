@@ -65,6 +65,43 @@ pub enum CatalogRecord {
     },
     /// Producer ids below this one may have been given out.
     NextProducerId(i64),
+    /// The levels of the cluster's features as they stand now (KIP-584).
+    FeatureLevels {
+        /// Grows by one with each change.
+        epoch: i64,
+        /// Levels by the feature's name.
+        levels: BTreeMap<String, i16>,
+    },
+    /// SCRAM credentials that were set or taken away in one request (KIP-554).
+    ScramCredentials(Vec<ScramCredentialRecord>),
+}
+
+/// One user's credential for one mechanism.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScramCredentialRecord {
+    /// The user's name.
+    pub user: String,
+    /// Kafka's number of the mechanism: 1 for SCRAM-SHA-256, 2 for SCRAM-SHA-512.
+    pub mechanism: i8,
+    /// The credential; `None` when it was taken away.
+    pub credential: Option<ScramCredential>,
+}
+
+/// What of a password is kept (RFC 5802).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScramCredential {
+    /// The salt that the client chose.
+    pub salt: Vec<u8>,
+    /// The password, salted and hashed by the client as often as `iterations` says.
+    pub salted_password: Vec<u8>,
+    /// How often it was hashed.
+    pub iterations: i32,
+}
+
+impl std::fmt::Debug for ScramCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ScramCredential").field("iterations", &self.iterations).finish_non_exhaustive()
+    }
 }
 
 /// A topic as it stands.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
 use crate::error::Error;
 use crate::files::{DELETED_DIR_SUFFIX, read_if_present, remove_if_present, sync, write_atomically};
-use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid};
+use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid, parse_kafka_uuid};
 
 const LOCK: &str = ".lock";
 const META: &str = "meta.properties";
@@ -49,6 +49,7 @@ pub struct DataDir {
     /// Locked until it is dropped.
     lock: File,
     cluster_id: String,
+    directory_id: Uuid,
     previous_stop: PreviousStop,
     log_start_offsets: Mutex<OffsetCheckpoint>,
     recovery_points: Mutex<OffsetCheckpoint>,
@@ -61,14 +62,22 @@ impl DataDir {
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let path = path.canonicalize().map_err(Error::io("find", path))?;
         let mut lock = take_lock(&path)?;
-        let cluster_id = cluster_id(&path.join(META), node_id)?;
+        let Identity { cluster_id, directory_id } = identity(&path.join(META), node_id)?;
         let previous_stop = previous_stop(&path, &mut lock)?;
         remove_deleted_logs(&path)?;
         let log_start_offsets = Mutex::new(OffsetCheckpoint::open(&path, LOG_START_OFFSETS)?);
         let recovery_points = Mutex::new(OffsetCheckpoint::open(&path, RECOVERY_POINTS)?);
         let compacted_upto = Mutex::new(OffsetCheckpoint::open(&path, COMPACTED_UPTO)?);
-        let data_dir =
-            Self { path, lock, cluster_id, previous_stop, log_start_offsets, recovery_points, compacted_upto };
+        let data_dir = Self {
+            path,
+            lock,
+            cluster_id,
+            directory_id,
+            previous_stop,
+            log_start_offsets,
+            recovery_points,
+            compacted_upto,
+        };
         data_dir.note("running")?;
         remove_if_present(&data_dir.path.join(CLEAN_SHUTDOWN))?;
         Ok(data_dir)
@@ -82,6 +91,11 @@ impl DataDir {
     /// The cluster's id, made when the directory was: 22 characters.
     pub fn cluster_id(&self) -> &str {
         &self.cluster_id
+    }
+
+    /// The directory's own id (KIP-858), made when the directory was.
+    pub fn directory_id(&self) -> Uuid {
+        self.directory_id
     }
 
     /// How the broker before this one stopped.
@@ -214,26 +228,37 @@ fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-fn cluster_id(path: &Path, node_id: i32) -> Result<String, Error> {
+/// Who the directory belongs to, as `meta.properties` says.
+struct Identity {
+    cluster_id: String,
+    directory_id: Uuid,
+}
+
+fn identity(path: &Path, node_id: i32) -> Result<Identity, Error> {
     let Some(content) = read_if_present(path)? else {
-        let cluster_id = kafka_uuid(Uuid::new_v4());
-        let directory_id = kafka_uuid(Uuid::new_v4());
+        let identity = Identity { cluster_id: kafka_uuid(Uuid::new_v4()), directory_id: Uuid::new_v4() };
         let content = format!(
-            "version={META_VERSION}\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={directory_id}\n"
+            "version={META_VERSION}\ncluster.id={}\nnode.id={node_id}\ndirectory.id={}\n",
+            identity.cluster_id,
+            kafka_uuid(identity.directory_id)
         );
         write_atomically(path, content.as_bytes())?;
-        return Ok(cluster_id);
+        return Ok(identity);
     };
     let corrupt = |reason: &str| Error::Corrupt { path: path.to_owned(), at: 0, reason: reason.to_owned() };
     let content = String::from_utf8(content).map_err(|_| corrupt("not text"))?;
     let version = property(&content, "version").and_then(|text| text.parse().ok());
     match version {
-        None => Err(corrupt("no version")),
+        None => return Err(corrupt("no version")),
         Some(found) if found > META_VERSION => {
-            Err(Error::NewerFormat { path: path.to_owned(), found, known: META_VERSION })
+            return Err(Error::NewerFormat { path: path.to_owned(), found, known: META_VERSION });
         }
-        Some(_) => property(&content, "cluster.id").map(str::to_owned).ok_or_else(|| corrupt("no cluster.id")),
+        Some(_) => {}
     }
+    let cluster_id = property(&content, "cluster.id").ok_or_else(|| corrupt("no cluster.id"))?.to_owned();
+    // Directories of before KIP-858 have no id of their own.
+    let directory_id = property(&content, "directory.id").and_then(parse_kafka_uuid).unwrap_or_default();
+    Ok(Identity { cluster_id, directory_id })
 }
 
 /// Removes what a broker that stopped in the middle of deleting a topic has left.
@@ -278,12 +303,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = DataDir::open(dir.path(), 1).unwrap();
         assert_eq!(first.previous_stop(), PreviousStop::Clean);
-        let id = first.cluster_id().to_owned();
-        assert_eq!(id.len(), 22);
+        let id = (first.cluster_id().to_owned(), first.directory_id());
+        assert_eq!(id.0.len(), 22);
         drop(first);
         let second = DataDir::open(dir.path(), 1).unwrap();
         assert_eq!(second.previous_stop(), PreviousStop::ProcessDied);
-        assert_eq!(second.cluster_id(), id);
+        assert_eq!((second.cluster_id(), second.directory_id()), (&*id.0, id.1));
         second.mark_clean().unwrap();
         second.flush().unwrap();
         drop(second);

@@ -28,7 +28,7 @@ mod time_index;
 mod transaction_index;
 mod view;
 
-pub use catalog::{Catalog, CatalogRecord, TopicRecord};
+pub use catalog::{Catalog, CatalogRecord, ScramCredential, ScramCredentialRecord, TopicRecord};
 pub use compaction::{CleanedSegment, CleanerConfig, CompactionPlan};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};

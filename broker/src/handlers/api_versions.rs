@@ -2,7 +2,8 @@
 //!
 //! Answers with the table that dispatch itself uses. A version that is not known is answered in v0 with
 //! UNSUPPORTED_VERSION and the range of this API alone, so that a newer client can ask again (KIP-511). From v3 a
-//! client names itself; an empty or odd name is INVALID_REQUEST. From v3 on clients learn the features too (KIP-584).
+//! client names itself; an empty or odd name is INVALID_REQUEST. From v3 it also learns of features (KIP-584): which
+//! levels each can have, though before v4 not of those that begin at 0 (KAFKA-17492), and at which it is.
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
@@ -11,7 +12,7 @@ use brooklet_protocol::response::{EncodeError, ResponseFrame};
 
 use super::text;
 use crate::apis::{APIS, Api, RequestContext};
-use crate::features::{FEATURES, Feature};
+use crate::features::FEATURES;
 
 pub(crate) const API: Api = Api::new::<ApiVersionsRequest>("ApiVersions", 0..=4);
 
@@ -22,32 +23,25 @@ pub(crate) async fn handle(cx: &RequestContext, request: ApiVersionsRequest) -> 
         return ApiVersionsResponse::default().with_error_code(ErrorCode::InvalidRequest.code());
     }
     let api_keys = APIS.iter().map(|api| version_range(api, api.advertised_min)).collect();
-    // Clients of before v4 do not read a feature that begins at level 0 (KAFKA-17011).
-    let supported = FEATURES.iter().filter(|feature| cx.version >= 4 || feature.min > 0).map(supported_feature);
-    let finalized = FEATURES.iter().filter(|feature| feature.finalized > 0).map(finalized_feature);
-    ApiVersionsResponse::default()
-        .with_api_keys(api_keys)
+    let response = ApiVersionsResponse::default().with_api_keys(api_keys);
+    if cx.version < 3 {
+        return response;
+    }
+    let supported = FEATURES.iter().filter(|feature| cx.version >= 4 || feature.min > 0).map(|feature| {
+        SupportedFeatureKey::default()
+            .with_name(text(feature.name))
+            .with_min_version(feature.min)
+            .with_max_version(feature.max)
+    });
+    let features = cx.node.topics.finalized_features();
+    let finalized = features.enabled().map(|(name, level)| {
+        FinalizedFeatureKey::default().with_name(text(name)).with_min_version_level(level).with_max_version_level(level)
+    });
+    response
         .with_supported_features(supported.collect())
-        .with_finalized_features_epoch(FEATURES_EPOCH)
+        .with_finalized_features_epoch(features.epoch())
         .with_finalized_features(finalized.collect())
 }
-
-fn supported_feature(feature: &Feature) -> SupportedFeatureKey {
-    SupportedFeatureKey::default()
-        .with_name(text(feature.name))
-        .with_min_version(feature.min)
-        .with_max_version(feature.max)
-}
-
-fn finalized_feature(feature: &Feature) -> FinalizedFeatureKey {
-    FinalizedFeatureKey::default()
-        .with_name(text(feature.name))
-        .with_min_version_level(feature.finalized)
-        .with_max_version_level(feature.finalized)
-}
-
-/// The levels never change, so there is one epoch of them.
-const FEATURES_EPOCH: i64 = 0;
 
 /// The answer to a version that is not known.
 pub(crate) fn fall_back(correlation_id: i32) -> Result<ResponseFrame, EncodeError> {

@@ -4,6 +4,8 @@
 
 pub(crate) mod transactional;
 
+use brooklet::Broker;
+use brooklet_protocol::messages::ApiVersionsRequest;
 use brooklet_protocol::{Decodable, HeaderVersion, Request, StrBytes};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,6 +69,24 @@ impl Client {
         self.stream.read_exact(&mut body).await.ok()?;
         Some(Bytes::from(body))
     }
+}
+
+/// A new broker and a client of it; or, with the address of an Apache Kafka in `KAFKA_AT`, a client of that one, so that
+/// a test can be asked whether a stock broker does as it expects.
+pub(crate) async fn broker_or_stock() -> (Option<Broker>, Client) {
+    if let Ok(address) = std::env::var("KAFKA_AT") {
+        return (None, Client::connect(&address).await);
+    }
+    let broker = Broker::builder().ephemeral().start().await.unwrap();
+    let client = Client::connect(broker.bootstrap_servers()).await;
+    (Some(broker), client)
+}
+
+/// The versions that ApiVersions names for an API and that its messages have.
+pub(crate) async fn versions<R: Request>(client: &mut Client) -> std::ops::RangeInclusive<i16> {
+    let all = client.call(0, &ApiVersionsRequest::default()).await;
+    let range = all.api_keys.iter().find(|api| api.api_key == R::KEY).expect("the API is named");
+    range.min_version.max(R::VERSIONS.min)..=range.max_version
 }
 
 pub(crate) fn text(value: &str) -> StrBytes {

@@ -1,0 +1,160 @@
+//! Features and their levels: what ApiVersions says of them, and how UpdateFeatures changes them. A stock broker of Apache
+//! Kafka 4.3.1 has passed these tests too (`KAFKA_AT`, with one thread: the levels are the whole cluster's).
+#![allow(clippy::unwrap_used)]
+
+mod wire;
+
+use std::collections::BTreeMap;
+
+use brooklet::Broker;
+use brooklet_protocol::messages::update_features_request::FeatureUpdateKey;
+use brooklet_protocol::messages::{ApiVersionsRequest, UpdateFeaturesRequest};
+use wire::{Client, broker_or_stock, text};
+
+const INVALID_UPDATE_VERSION: i16 = 95;
+const UPGRADE: i8 = 1;
+const SAFE_DOWNGRADE: i8 = 2;
+const UNSAFE_DOWNGRADE: i8 = 3;
+
+fn ask() -> ApiVersionsRequest {
+    ApiVersionsRequest::default().with_client_software_name(text("test")).with_client_software_version(text("1"))
+}
+
+/// The epoch of the levels, and those above 0.
+async fn finalized(client: &mut Client) -> (i64, BTreeMap<String, i16>) {
+    let answer = client.call(4, &ask()).await;
+    let levels = answer.finalized_features.iter().map(|feature| {
+        assert_eq!(feature.min_version_level, feature.max_version_level);
+        (feature.name.to_string(), feature.max_version_level)
+    });
+    (answer.finalized_features_epoch, levels.collect())
+}
+
+fn update(name: &str, level: i16, upgrade_type: i8) -> FeatureUpdateKey {
+    FeatureUpdateKey::default().with_feature(text(name)).with_max_version_level(level).with_upgrade_type(upgrade_type)
+}
+
+fn request(updates: Vec<FeatureUpdateKey>) -> UpdateFeaturesRequest {
+    UpdateFeaturesRequest::default().with_feature_updates(updates)
+}
+
+#[tokio::test]
+async fn clients_are_told_levels_that_they_can_read() {
+    let (_broker, mut client) = broker_or_stock().await;
+    for version in 3..=4 {
+        let answer = client.call(version, &ask()).await;
+        let mut supported: Vec<_> =
+            answer.supported_features.iter().map(|f| (f.name.to_string(), f.min_version, f.max_version)).collect();
+        supported.sort_unstable();
+        let named = |name: &str, min, max| (name.to_owned(), min, max);
+        let all = [
+            named("eligible.leader.replicas.version", 0, 1),
+            named("group.version", 0, 1),
+            named("kraft.version", 0, 1),
+            named("metadata.version", 7, 30),
+            named("share.version", 0, 1),
+            named("streams.version", 0, 1),
+            named("transaction.version", 0, 2),
+        ];
+        assert_eq!(supported, if version >= 4 { &all[..] } else { &all[3..4] }, "v{version}");
+        assert_eq!(answer.finalized_features.len(), 7, "v{version}");
+        assert!(answer.finalized_features_epoch > 0);
+    }
+    let (_, levels) = finalized(&mut client).await;
+    assert_eq!((levels["transaction.version"], levels["metadata.version"], levels["group.version"]), (2, 30, 1));
+}
+
+#[tokio::test]
+async fn a_level_is_changed_only_as_the_client_means_it() {
+    let (_broker, mut client) = broker_or_stock().await;
+    let good = [
+        update("group.version", 1, UPGRADE),
+        update("group.version", 1, SAFE_DOWNGRADE),
+        update("group.version", 0, SAFE_DOWNGRADE),
+        update("group.version", 0, UNSAFE_DOWNGRADE),
+        update("transaction.version", 1, SAFE_DOWNGRADE),
+        update("transaction.version", 2, UNSAFE_DOWNGRADE),
+        update("metadata.version", 30, UPGRADE),
+        update("metadata.version", 30, SAFE_DOWNGRADE),
+        update("kraft.version", 1, UPGRADE),
+        update("kraft.version", 1, SAFE_DOWNGRADE),
+        update("eligible.leader.replicas.version", 0, SAFE_DOWNGRADE),
+    ];
+    let bad = [
+        update("group.version", 0, UPGRADE),
+        update("group.version", 1, 0),
+        update("group.version", 1, 9),
+        update("group.version", 2, UPGRADE),
+        update("nope", 1, UPGRADE),
+        update("nope", 0, UPGRADE),
+        update("nope", 0, SAFE_DOWNGRADE),
+        update("", 1, UPGRADE),
+        update("transaction.version", -1, SAFE_DOWNGRADE),
+        update("metadata.version", 29, UPGRADE),
+        update("metadata.version", 29, SAFE_DOWNGRADE),
+        update("metadata.version", 29, UNSAFE_DOWNGRADE),
+        update("metadata.version", 31, UPGRADE),
+        update("metadata.version", 6, SAFE_DOWNGRADE),
+        update("kraft.version", 0, SAFE_DOWNGRADE),
+        update("kraft.version", 0, UPGRADE),
+        update("kraft.version", 2, UPGRADE),
+    ];
+    let before = finalized(&mut client).await.1;
+    for version in 1..=2 {
+        for (updates, expected) in [(&good[..], 0), (&bad[..], INVALID_UPDATE_VERSION)] {
+            for update in updates {
+                let answer = client.call(version, &request(vec![update.clone()]).with_validate_only(true)).await;
+                assert_eq!(answer.error_code, expected, "v{version}: {update:?}: {:?}", answer.error_message);
+                assert_eq!(answer.error_message.is_none(), expected == 0);
+                let results: Vec<_> = answer.results.iter().map(|r| (&r.feature, r.error_code)).collect();
+                let told = if expected == 0 && version < 2 { vec![(&update.feature, 0)] } else { Vec::new() };
+                assert_eq!(results, told, "v{version}");
+            }
+        }
+    }
+    // Version 0 goes only up, whatever it allows.
+    let keep = FeatureUpdateKey::default().with_feature(text("group.version")).with_max_version_level(1);
+    assert_eq!(client.call(0, &request(vec![keep.clone()])).await.error_code, 0);
+    let down = keep.with_max_version_level(0).with_allow_downgrade(true);
+    assert_eq!(client.call(0, &request(vec![down])).await.error_code, INVALID_UPDATE_VERSION);
+    // All or none.
+    let mixed = vec![update("group.version", 0, SAFE_DOWNGRADE), update("nope", 1, UPGRADE)];
+    let answer = client.call(1, &request(mixed)).await;
+    assert_eq!((answer.error_code, answer.results.len()), (INVALID_UPDATE_VERSION, 0));
+    assert_eq!(client.call(2, &request(vec![])).await.error_code, 0);
+    assert_eq!(finalized(&mut client).await.1, before);
+}
+
+#[tokio::test]
+async fn the_epoch_grows_with_each_change() {
+    let (_broker, mut client) = broker_or_stock().await;
+    let (mut epoch, before) = finalized(&mut client).await;
+    for (level, upgrade_type) in [(1, SAFE_DOWNGRADE), (0, UNSAFE_DOWNGRADE), (2, UPGRADE)] {
+        let answer = client.call(2, &request(vec![update("transaction.version", level, upgrade_type)])).await;
+        assert_eq!(answer.error_code, 0);
+        let mut now = finalized(&mut client).await;
+        while now.1.get("transaction.version").copied().unwrap_or(0) != level {
+            // A stock broker follows its controller a moment later.
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            now = finalized(&mut client).await;
+        }
+        assert!(now.0 > epoch);
+        epoch = now.0;
+    }
+    assert_eq!(finalized(&mut client).await.1, before);
+}
+
+#[tokio::test]
+async fn levels_and_epoch_survive_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Broker::builder().data_dir(dir.path()).start().await.unwrap();
+    let mut client = Client::connect(broker.bootstrap_servers()).await;
+    let updates = vec![update("transaction.version", 1, SAFE_DOWNGRADE), update("share.version", 0, SAFE_DOWNGRADE)];
+    assert_eq!(client.call(2, &request(updates)).await.error_code, 0);
+    let changed = finalized(&mut client).await;
+    assert_eq!((changed.1["transaction.version"], changed.1.get("share.version")), (1, None));
+    broker.shutdown().await;
+    let broker = Broker::builder().data_dir(dir.path()).start().await.unwrap();
+    let mut client = Client::connect(broker.bootstrap_servers()).await;
+    assert_eq!(finalized(&mut client).await, changed);
+}

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses what it needs")]
 #![allow(clippy::unwrap_used)]
 
+pub(crate) mod share;
 pub(crate) mod transactional;
 
 use brooklet::Broker;

@@ -59,7 +59,14 @@ impl Partition {
         let mut offset = view.log_start_offset();
         let end = view.next_offset();
         while offset < end {
-            let slice = view.read(offset, end, READ_BYTES, true)?;
+            let slice = match view.read(offset, end, READ_BYTES, true) {
+                // Retention has moved the start meanwhile: what is gone is not read.
+                Err(ReadError::OutOfRange { start, .. }) if offset < start => {
+                    offset = start;
+                    continue;
+                }
+                read => read?,
+            };
             if slice.is_empty() {
                 break;
             }

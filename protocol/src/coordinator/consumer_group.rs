@@ -4,12 +4,14 @@
 mod assignment;
 mod member_metadata;
 
+pub use super::target_assignment::TargetAssignmentMetadataValue;
 pub use assignment::{CurrentMemberAssignmentValue, OwnedPartitions, TargetAssignmentMemberValue, TopicPartitions};
 pub use member_metadata::{ClassicMemberMetadata, ClassicProtocol, MemberMetadataValue};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::cursor::{Cursor, Malformed, put_compact_count, put_compact_string, put_string, put_tagged_field};
+use super::flexible_value::{flexible_value, new_value, put_tagged_i64};
+use crate::cursor::{Cursor, Malformed, put_compact_count, put_compact_string, put_string};
 
 /// The key of a record of a consumer group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,43 +123,9 @@ impl GroupMetadataValue {
 
     /// The value's bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(20);
-        out.put_i16(0);
+        let mut out = new_value();
         out.put_i32(self.epoch);
         put_tagged_i64(&mut out, self.metadata_hash);
-        out.freeze()
-    }
-}
-
-/// The epoch of a group's target assignment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetAssignmentMetadataValue {
-    /// The group epoch for which it was computed.
-    pub assignment_epoch: i32,
-    /// When it was computed, in milliseconds since 1970 (KIP-1263); 0 if that is not known.
-    pub assignment_timestamp: i64,
-}
-
-impl TargetAssignmentMetadataValue {
-    /// Reads a value.
-    pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = flexible_value(bytes, "target assignment version")?;
-        let mut value = Self { assignment_epoch: cursor.i32("assignment epoch")?, assignment_timestamp: 0 };
-        cursor.tagged_fields(|tag, mut field| {
-            if tag == 0 {
-                value.assignment_timestamp = field.i64("assignment timestamp")?;
-            }
-            Ok(())
-        })?;
-        Ok(value)
-    }
-
-    /// The value's bytes.
-    pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(20);
-        out.put_i16(0);
-        out.put_i32(self.assignment_epoch);
-        put_tagged_i64(&mut out, self.assignment_timestamp);
         out.freeze()
     }
 }
@@ -188,8 +156,7 @@ impl RegularExpressionValue {
 
     /// The value's bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::new();
-        out.put_i16(0);
+        let mut out = new_value();
         put_compact_count(&mut out, self.topics.len());
         for topic in &self.topics {
             put_compact_string(&mut out, topic);
@@ -198,20 +165,6 @@ impl RegularExpressionValue {
         out.put_i64(self.timestamp);
         out.put_u8(0);
         out.freeze()
-    }
-}
-
-/// A cursor behind the version, which must be 0.
-fn flexible_value(bytes: Bytes, version: &'static str) -> Result<Cursor, Malformed> {
-    let mut cursor = Cursor::new(bytes);
-    if cursor.i16(version)? == 0 { Ok(cursor) } else { Err(Malformed(version)) }
-}
-
-/// Tagged fields of which only the first may be there, and is where it is not 0.
-fn put_tagged_i64(out: &mut BytesMut, value: i64) {
-    out.put_u8(u8::from(value != 0));
-    if value != 0 {
-        put_tagged_field(out, 0, &value.to_be_bytes());
     }
 }
 

@@ -2,11 +2,13 @@
 //! read ours and we read Apache Kafka's. They are not among the wire messages of `kafka-protocol`.
 
 pub mod consumer_group;
+mod flexible_value;
 pub mod group_metadata;
 pub mod offset_commit;
 pub mod share_group;
 pub mod share_state;
 pub mod streams_group;
+mod target_assignment;
 pub mod transaction_log;
 
 use bytes::Bytes;

@@ -6,16 +6,16 @@ use std::ops::RangeInclusive;
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
+pub use super::target_assignment::TargetAssignmentMetadataValue;
+
+use super::flexible_value::{flexible_value, new_value};
 use crate::cursor::{
-    Cursor, Malformed, put_compact_count, put_compact_nullable_string, put_compact_string, put_string, put_tagged_field,
+    Cursor, Malformed, put_compact_count, put_compact_nullable_string, put_compact_string, put_string,
 };
 
 /// The record types of share groups, which stand first in the key.
 pub(super) const KEY_TYPES: RangeInclusive<i16> = 10..=15;
-const VALUE_VERSION: i16 = 0;
 const UUID_LEN: usize = 16;
-/// The tag of `AssignmentTimestamp` (KIP-1263).
-const ASSIGNMENT_TIMESTAMP_TAG: u32 = 0;
 
 /// Partitions by topic id.
 pub type PartitionsByTopic = BTreeMap<Uuid, BTreeSet<i32>>;
@@ -131,7 +131,7 @@ pub struct MemberMetadataValue {
 impl MemberMetadataValue {
     /// Reads a value.
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
+        let mut cursor = flexible_value(bytes, "share group value version")?;
         let rack_id = cursor.compact_nullable_string("rack")?;
         let client_id = cursor.compact_string("client id")?;
         let client_host = cursor.compact_string("client host")?;
@@ -167,7 +167,7 @@ pub struct MetadataValue {
 impl MetadataValue {
     /// Reads a value.
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
+        let mut cursor = flexible_value(bytes, "share group value version")?;
         let value = Self { epoch: cursor.i32("epoch")?, metadata_hash: cursor.i64("metadata hash")? };
         cursor.no_tagged_fields()?;
         Ok(value)
@@ -182,44 +182,6 @@ impl MetadataValue {
     }
 }
 
-/// The epoch of the target assignment (`ShareGroupTargetAssignmentMetadataValue.json`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TargetAssignmentMetadataValue {
-    /// The group epoch for which it was worked out.
-    pub assignment_epoch: i32,
-    /// When that was, in milliseconds since 1970; 0 if it is not known.
-    pub assignment_timestamp: i64,
-}
-
-impl TargetAssignmentMetadataValue {
-    /// Reads a value.
-    pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
-        let mut value = Self { assignment_epoch: cursor.i32("assignment epoch")?, assignment_timestamp: 0 };
-        cursor.tagged_fields(|tag, mut field| {
-            if tag == ASSIGNMENT_TIMESTAMP_TAG {
-                value.assignment_timestamp = field.i64("assignment timestamp")?;
-            }
-            Ok(())
-        })?;
-        Ok(value)
-    }
-
-    /// The value's bytes.
-    pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::new();
-        out.put_i16(VALUE_VERSION);
-        out.put_i32(self.assignment_epoch);
-        if self.assignment_timestamp == 0 {
-            out.put_u8(0);
-        } else {
-            out.put_u8(1);
-            put_tagged_field(&mut out, ASSIGNMENT_TIMESTAMP_TAG, &self.assignment_timestamp.to_be_bytes());
-        }
-        out.freeze()
-    }
-}
-
 /// What a member is to have (`ShareGroupTargetAssignmentMemberValue.json`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TargetAssignmentMemberValue {
@@ -230,7 +192,7 @@ pub struct TargetAssignmentMemberValue {
 impl TargetAssignmentMemberValue {
     /// Reads a value.
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
+        let mut cursor = flexible_value(bytes, "share group value version")?;
         let partitions = partitions_by_topic(&mut cursor)?;
         cursor.no_tagged_fields()?;
         Ok(Self { partitions })
@@ -258,7 +220,7 @@ pub struct CurrentMemberAssignmentValue {
 impl CurrentMemberAssignmentValue {
     /// Reads a value.
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
+        let mut cursor = flexible_value(bytes, "share group value version")?;
         let value = Self {
             member_epoch: cursor.i32("member epoch")?,
             previous_member_epoch: cursor.i32("previous member epoch")?,
@@ -303,7 +265,7 @@ pub struct StatePartitionMetadataValue {
 impl StatePartitionMetadataValue {
     /// Reads a value.
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
+        let mut cursor = flexible_value(bytes, "share group value version")?;
         let initializing_topics = topic_infos(&mut cursor)?;
         let initialized_topics = topic_infos(&mut cursor)?;
         let deleting_topics = cursor.compact_array(UUID_LEN + 2, "deleting topics", |cursor| {
@@ -337,18 +299,9 @@ impl StatePartitionMetadataValue {
     }
 }
 
-fn value_cursor(bytes: Bytes) -> Result<Cursor, Malformed> {
-    let mut cursor = Cursor::new(bytes);
-    match cursor.i16("value version")? {
-        VALUE_VERSION => Ok(cursor),
-        _ => Err(Malformed("share group value version")),
-    }
-}
-
 /// A value's version, its fields and no tagged ones.
 fn encode_value(fields: impl FnOnce(&mut BytesMut)) -> Bytes {
-    let mut out = BytesMut::new();
-    out.put_i16(VALUE_VERSION);
+    let mut out = new_value();
     fields(&mut out);
     put_no_tags(&mut out);
     out.freeze()

@@ -4,11 +4,11 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
+use super::flexible_value::{flexible_value, new_value};
 use crate::cursor::{Cursor, Malformed, put_compact_count, put_string, put_tagged_field};
 
 const SNAPSHOT_KEY_TYPE: i16 = 0;
 const UPDATE_KEY_TYPE: i16 = 1;
-const VALUE_VERSION: i16 = 0;
 /// First and last offset, delivery state and count, and the count of tagged fields.
 const BATCH_LEN: usize = 20;
 /// The tag of `DeliveryCompleteCount` (KIP-1226).
@@ -131,7 +131,7 @@ pub struct ShareUpdateValue {
 impl ShareSnapshotValue {
     /// Reads a value.
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
+        let mut cursor = flexible_value(bytes, "share state value version")?;
         let mut value = Self {
             snapshot_epoch: cursor.i32("snapshot epoch")?,
             state_epoch: cursor.i32("state epoch")?,
@@ -148,8 +148,8 @@ impl ShareSnapshotValue {
 
     /// The value's bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(64 + BATCH_LEN * self.state_batches.len());
-        out.put_i16(VALUE_VERSION);
+        let mut out = new_value();
+        out.reserve(64 + BATCH_LEN * self.state_batches.len());
         out.put_i32(self.snapshot_epoch);
         out.put_i32(self.state_epoch);
         out.put_i32(self.leader_epoch);
@@ -164,7 +164,7 @@ impl ShareSnapshotValue {
 impl ShareUpdateValue {
     /// Reads a value.
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = value_cursor(bytes)?;
+        let mut cursor = flexible_value(bytes, "share state value version")?;
         let mut value = Self {
             snapshot_epoch: cursor.i32("snapshot epoch")?,
             leader_epoch: cursor.i32("leader epoch")?,
@@ -178,21 +178,13 @@ impl ShareUpdateValue {
 
     /// The value's bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(40 + BATCH_LEN * self.state_batches.len());
-        out.put_i16(VALUE_VERSION);
+        let mut out = new_value();
+        out.reserve(40 + BATCH_LEN * self.state_batches.len());
         out.put_i32(self.snapshot_epoch);
         out.put_i32(self.leader_epoch);
         out.put_i64(self.start_offset);
         put_end(&mut out, &self.state_batches, self.delivery_complete_count);
         out.freeze()
-    }
-}
-
-fn value_cursor(bytes: Bytes) -> Result<Cursor, Malformed> {
-    let mut cursor = Cursor::new(bytes);
-    match cursor.i16("value version")? {
-        VALUE_VERSION => Ok(cursor),
-        _ => Err(Malformed("share state value version")),
     }
 }
 

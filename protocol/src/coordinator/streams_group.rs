@@ -5,6 +5,7 @@ mod assignment;
 mod member;
 mod topology;
 
+pub use super::target_assignment::TargetAssignmentMetadataValue;
 pub use assignment::{CurrentMemberAssignmentValue, TargetAssignmentMemberValue, TaskEpochs, Tasks};
 pub use member::{Endpoint, MemberMetadataValue};
 pub use topology::{CopartitionGroup, Subtopology, TopicInfo, TopologyValue};
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::flexible_value::{flexible_value, new_value};
 use crate::cursor::{
     Cursor, Malformed, put_compact_count, put_compact_string, put_string, put_tagged_field, put_unsigned_varint,
 };
@@ -146,56 +148,6 @@ impl GroupMetadataValue {
         put_tagged_field(&mut out, 1, &configs);
         out.freeze()
     }
-}
-
-/// The epoch of a group's target assignment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetAssignmentMetadataValue {
-    /// The group's epoch that it was made for.
-    pub assignment_epoch: i32,
-    /// When, in milliseconds since 1970; 0 if nobody knows.
-    pub assignment_timestamp: i64,
-}
-
-impl TargetAssignmentMetadataValue {
-    /// Reads a value.
-    pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
-        let mut cursor = flexible_value(bytes, "target assignment metadata version")?;
-        let mut value = Self { assignment_epoch: cursor.i32("assignment epoch")?, assignment_timestamp: 0 };
-        cursor.tagged_fields(|tag, mut field| {
-            if tag == 0 {
-                value.assignment_timestamp = field.i64("assignment timestamp")?;
-            }
-            Ok(())
-        })?;
-        Ok(value)
-    }
-
-    /// The value's bytes.
-    pub fn encode(&self) -> Bytes {
-        let mut out = new_value();
-        out.put_i32(self.assignment_epoch);
-        if self.assignment_timestamp == 0 {
-            out.put_u8(0);
-        } else {
-            out.put_u8(1);
-            put_tagged_field(&mut out, 0, &self.assignment_timestamp.to_be_bytes());
-        }
-        out.freeze()
-    }
-}
-
-/// A reader behind the version of a value, which must be 0.
-fn flexible_value(bytes: Bytes, what: &'static str) -> Result<Cursor, Malformed> {
-    let mut cursor = Cursor::new(bytes);
-    if cursor.i16(what)? == 0 { Ok(cursor) } else { Err(Malformed(what)) }
-}
-
-/// A value's bytes up to behind its version.
-fn new_value() -> BytesMut {
-    let mut out = BytesMut::new();
-    out.put_i16(0);
-    out
 }
 
 /// Structs of a key and a value each.

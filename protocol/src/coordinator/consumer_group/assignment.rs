@@ -4,7 +4,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
 
-use super::flexible_value;
+use crate::coordinator::flexible_value::{flexible_value, new_value};
 use crate::cursor::{Cursor, Malformed, put_compact_count, put_tagged_field};
 
 /// Partitions of a topic.
@@ -38,8 +38,7 @@ impl TargetAssignmentMemberValue {
 
     /// The value's bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::new();
-        out.put_i16(0);
+        let mut out = new_value();
         put_compact_count(&mut out, self.topic_partitions.len());
         for topic in &self.topic_partitions {
             out.put_slice(topic.topic_id.as_bytes());
@@ -94,8 +93,7 @@ impl CurrentMemberAssignmentValue {
 
     /// The value's bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::new();
-        out.put_i16(0);
+        let mut out = new_value();
         out.put_i32(self.member_epoch);
         out.put_i32(self.previous_member_epoch);
         out.put_i8(self.state);

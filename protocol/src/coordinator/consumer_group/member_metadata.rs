@@ -1,8 +1,8 @@
 //! A member of a consumer group as it presented itself: `ConsumerGroupMemberMetadataValue.json`.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
-use super::flexible_value;
+use crate::coordinator::flexible_value::{flexible_value, new_value};
 use crate::cursor::{
     Malformed, put_compact_bytes, put_compact_count, put_compact_nullable_string, put_compact_string, put_tagged_field,
 };
@@ -90,8 +90,8 @@ impl MemberMetadataValue {
 
     /// The value's bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(128);
-        out.put_i16(0);
+        let mut out = new_value();
+        out.reserve(128);
         put_compact_nullable_string(&mut out, self.instance_id.as_deref());
         put_compact_nullable_string(&mut out, self.rack_id.as_deref());
         put_compact_string(&mut out, &self.client_id);

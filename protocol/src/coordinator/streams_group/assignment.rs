@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{flexible_value, new_value};
+use crate::coordinator::flexible_value::{flexible_value, new_value};
 use crate::cursor::{Cursor, Malformed, put_compact_count, put_compact_string, put_tagged_field};
 
 /// Tasks: partitions by subtopology.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes};
 
-use super::{flexible_value, new_value, pairs, put_pairs};
+use super::{pairs, put_pairs};
+use crate::coordinator::flexible_value::{flexible_value, new_value};
 use crate::cursor::{Malformed, put_compact_nullable_string, put_compact_string};
 
 /// What a member says of itself.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{flexible_value, new_value, pairs, put_pairs, put_strings, strings};
+use super::{pairs, put_pairs, put_strings, strings};
+use crate::coordinator::flexible_value::{flexible_value, new_value};
 use crate::cursor::{Cursor, Malformed, put_compact_count, put_compact_string};
 
 /// The topology of an application.

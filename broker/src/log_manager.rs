@@ -17,17 +17,17 @@ use crate::topics::{Topic, Topics};
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct LogManager {
-    pub(crate) topics: Arc<Topics>,
-    pub(crate) data_dir: Arc<DataDir>,
-    pub(crate) clock: Clock,
-    pub(crate) settings: LogManagerSettings,
+    topics: Arc<Topics>,
+    data_dir: Arc<DataDir>,
+    clock: Clock,
+    settings: LogManagerSettings,
     /// Files that are no part of a log any more, and when they go (`file.delete.delay.ms`).
-    pub(crate) remains: Vec<(Instant, PathBuf)>,
+    remains: Vec<(Instant, PathBuf)>,
 }
 
 /// The configs that the manager follows.
 #[derive(Debug, Clone)]
-pub(crate) struct LogManagerSettings {
+struct LogManagerSettings {
     /// `log.initial.task.delay.ms`.
     initial_delay: Duration,
     /// `log.retention.check.interval.ms`.
@@ -38,7 +38,7 @@ pub(crate) struct LogManagerSettings {
 }
 
 impl LogManagerSettings {
-    pub(crate) fn of(config: &BrokerConfig) -> Self {
+    fn of(config: &BrokerConfig) -> Self {
         Self {
             initial_delay: config.log_initial_task_delay,
             retention_interval: config.log_retention_check_interval,
@@ -52,6 +52,10 @@ impl LogManagerSettings {
 }
 
 impl LogManager {
+    pub(crate) fn new(topics: Arc<Topics>, data_dir: Arc<DataDir>, clock: Clock, config: &BrokerConfig) -> Self {
+        Self { topics, data_dir, clock, settings: LogManagerSettings::of(config), remains: Vec::new() }
+    }
+
     /// Works until `stop`. What was to be removed later is removed then.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let begin = Instant::now() + self.settings.initial_delay;
@@ -113,35 +117,28 @@ impl LogManager {
 
     /// Compacts what is due, the dirtiest first.
     fn clean_all(&mut self) {
-        let mut due: Vec<(f64, Arc<Topic>, Arc<Partition>)> = Vec::new();
+        let mut due = Vec::new();
         for topic in self.topics.all().into_iter().filter(|topic| topic.settings().log.cleanup_compact) {
             for partition in topic.partitions().iter().filter(|partition| partition.is_open()) {
-                match self.plan(&topic, partition) {
+                let upto = self.data_dir.compacted_upto(topic.name(), partition.index());
+                match partition.compaction_plan(upto, self.clock.wall_ms()) {
                     Ok(Some(plan)) if plan.is_due() => {
-                        due.push((plan.cleanable_ratio(), Arc::clone(&topic), Arc::clone(partition)));
+                        due.push((plan, Arc::clone(&topic), Arc::clone(partition)));
                     }
                     Ok(_) => {}
                     Err(error) => failed(&error, &topic, partition, "not looked at for compaction"),
                 }
             }
         }
-        due.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
-        for (_, topic, partition) in due {
-            if let Err(error) = self.clean(&topic, &partition) {
+        due.sort_by(|(a, ..), (b, ..)| b.cleanable_ratio().total_cmp(&a.cleanable_ratio()));
+        for (plan, topic, partition) in due {
+            if let Err(error) = self.clean(&plan, &topic, &partition) {
                 failed(&error, &topic, &partition, "not compacted");
             }
         }
     }
 
-    fn plan(&self, topic: &Topic, partition: &Partition) -> Result<Option<CompactionPlan>, Error> {
-        let upto = self.data_dir.compacted_upto(topic.name(), partition.index());
-        partition.compaction_plan(upto, self.clock.wall_ms())
-    }
-
-    fn clean(&mut self, topic: &Arc<Topic>, partition: &Partition) -> Result<(), Error> {
-        let Some(plan) = self.plan(topic, partition)? else {
-            return Ok(());
-        };
+    fn clean(&mut self, plan: &CompactionPlan, topic: &Arc<Topic>, partition: &Partition) -> Result<(), Error> {
         let cleaner = self.settings.cleaner;
         let mut remains = Vec::new();
         let end = plan.carry_out(&cleaner, self.clock.wall_ms(), |cleaned| {

@@ -57,6 +57,8 @@ pub struct CompactionPlan {
     pub(crate) segments: Vec<Arc<Segment>>,
     /// From where on the log was never compacted.
     pub(crate) first_dirty_offset: i64,
+    /// How many of `segments` lie wholly before that.
+    pub(crate) clean_segments: usize,
     /// Where the first segment begins that may not be compacted yet.
     pub(crate) first_uncleanable_offset: i64,
     /// The transactions that were aborted in these segments, also where the marker stands behind them.
@@ -95,11 +97,9 @@ impl CleanedSegment {
 impl CompactionPlan {
     /// The share of bytes that were never compacted, among those that may be: from 0 to 1.
     pub fn cleanable_ratio(&self) -> f64 {
-        let bytes = |dirty: bool| -> u64 {
-            let of_kind = |segment: &&Arc<Segment>| self.is_dirty(segment) == dirty;
-            self.segments.iter().filter(of_kind).map(|segment| segment.size()).sum()
-        };
-        let (clean, dirty) = (bytes(false), bytes(true));
+        let bytes = |segments: &[Arc<Segment>]| -> u64 { segments.iter().map(|segment| segment.size()).sum() };
+        let (clean, dirty) = self.segments.split_at(self.clean_segments);
+        let (clean, dirty) = (bytes(clean), bytes(dirty));
         if clean + dirty == 0 { 0.0 } else { dirty as f64 / (clean + dirty) as f64 }
     }
 
@@ -107,11 +107,6 @@ impl CompactionPlan {
     pub fn is_due(&self) -> bool {
         let ratio = self.cleanable_ratio();
         ratio > self.config.min_cleanable_dirty_ratio || (self.overdue && ratio > 0.0)
-    }
-
-    fn is_dirty(&self, segment: &Segment) -> bool {
-        let next = self.segments.iter().map(|segment| segment.base_offset()).find(|base| *base > segment.base_offset());
-        next.unwrap_or(self.first_uncleanable_offset) > self.first_dirty_offset
     }
 
     /// Carries the plan out. Each segment is given to `replace` when it is ready, which says whether it has taken its place:
@@ -140,8 +135,7 @@ impl CompactionPlan {
         let records = self.first_uncleanable_offset.saturating_sub(self.first_dirty_offset).max(0) as u64;
         let mut map = OffsetMap::new(cleaner.dedupe_buffer_bytes, records, cleaner.load_factor);
         let mut transactions = CleanedTransactions::new(&self.aborted);
-        let from = self.segments.partition_point(|segment| !self.is_dirty(segment));
-        let dirty = &self.segments[from..];
+        let dirty = &self.segments[self.clean_segments..];
         for (index, segment) in dirty.iter().enumerate() {
             let mut full = false;
             walk(segment, |batch| {

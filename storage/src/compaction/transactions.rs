@@ -1,8 +1,7 @@
 //! Which batches belong to aborted transactions, and which markers have nothing left to end, as a log is read from its
 //! beginning (Kafka's `CleanedTransactionMetadata`).
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use brooklet_protocol::records::{BatchHeader, ControlRecord, EndTransactionMarker};
 
@@ -12,7 +11,7 @@ use crate::transaction_index::AbortedTransaction;
 #[derive(Debug, Default)]
 pub(super) struct CleanedTransactions {
     /// Transactions that are known to abort and have not begun yet, by first offset.
-    ahead: BinaryHeap<Reverse<(i64, i64, i64, i64)>>,
+    ahead: VecDeque<AbortedTransaction>,
     /// Aborted transactions that have begun, by producer: whether a batch of theirs has been seen.
     aborted: HashMap<i64, (AbortedTransaction, bool)>,
     /// Producers with data of transactions that are not aborted.
@@ -33,9 +32,9 @@ pub(super) enum MarkerFate {
 impl CleanedTransactions {
     /// For a log, or a part of it, in which these transactions were aborted.
     pub(super) fn new(aborted: &[AbortedTransaction]) -> Self {
-        let key =
-            |one: &AbortedTransaction| (one.first_offset, one.producer_id, one.last_offset, one.last_stable_offset);
-        Self { ahead: aborted.iter().map(|one| Reverse(key(one))).collect(), ..Self::default() }
+        let mut ahead = aborted.to_vec();
+        ahead.sort_unstable_by_key(|one| one.first_offset);
+        Self { ahead: ahead.into(), ..Self::default() }
     }
 
     /// Whether a data batch belongs to an aborted transaction.
@@ -77,15 +76,8 @@ impl CleanedTransactions {
     }
 
     fn begin_up_to(&mut self, offset: i64) {
-        while let Some(Reverse((first_offset, producer_id, last_offset, last_stable_offset))) =
-            self.ahead.peek().copied()
-        {
-            if first_offset > offset {
-                return;
-            }
-            self.ahead.pop();
-            let aborted = AbortedTransaction { producer_id, first_offset, last_offset, last_stable_offset };
-            self.aborted.entry(producer_id).or_insert((aborted, false));
+        while let Some(aborted) = self.ahead.pop_front_if(|one| one.first_offset <= offset) {
+            self.aborted.entry(aborted.producer_id).or_insert((aborted, false));
         }
     }
 }

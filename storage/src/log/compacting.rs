@@ -28,7 +28,7 @@ impl PartitionLog {
         let sealed = segments.partition_point(|segment| segment.base_offset() < active);
         let ends = |index: usize| segments.get(index + 1).map_or(active, |next| next.base_offset());
         let stable = self.view.last_stable_offset();
-        let mut upto = 0;
+        let (mut upto, mut clean_segments) = (0, 0);
         let mut overdue = false;
         for (index, segment) in segments[..sealed].iter().enumerate() {
             if ends(index) > stable {
@@ -38,7 +38,9 @@ impl PartitionLog {
                 if is_young(segment, config.min_compaction_lag_ms, now_ms)? {
                     break;
                 }
-                overdue |= is_overdue(segment, config.max_compaction_lag_ms, now_ms)?;
+                overdue = overdue || is_overdue(segment, config.max_compaction_lag_ms, now_ms)?;
+            } else {
+                clean_segments = index + 1;
             }
             upto = index + 1;
         }
@@ -54,6 +56,7 @@ impl PartitionLog {
             dir: Arc::clone(&self.dir),
             segments: segments[..upto].to_vec(),
             first_dirty_offset,
+            clean_segments,
             first_uncleanable_offset,
             aborted: self.view.aborted_below(first_uncleanable_offset)?,
             last_records: last_records.collect(),
@@ -94,6 +97,9 @@ fn is_young(segment: &Segment, lag_ms: i64, now_ms: i64) -> Result<bool, Error> 
 
 /// Whether the first batch of a segment has waited for longer than the lag.
 fn is_overdue(segment: &Segment, lag_ms: i64, now_ms: i64) -> Result<bool, Error> {
+    if lag_ms == i64::MAX {
+        return Ok(false);
+    }
     let first = segment.files()?.header_at(0).map(|header| header.max_timestamp);
     Ok(first.is_some_and(|first| first > 0 && first < now_ms.saturating_sub(lag_ms)))
 }

@@ -21,7 +21,7 @@ use crate::groups::consumer::{ConsumerGroupSettings, MigrationPolicy};
 use crate::groups::group_configs::GroupConfigs;
 use crate::groups::offsets_topic::OffsetsTopic;
 use crate::groups::runtime::GroupCoordinator;
-use crate::log_manager::{LogManager, LogManagerSettings};
+use crate::log_manager::LogManager;
 use crate::loggers::{LevelsChanged, Loggers};
 use crate::quotas::Quotas;
 use crate::quotas::alteration::{self, QuotaChange, QuotaError};
@@ -143,13 +143,7 @@ impl Node {
         );
         tasks.spawn(serving);
         let markers = markers();
-        let manager = LogManager {
-            topics: Arc::clone(&topics),
-            data_dir: Arc::clone(&data_dir),
-            clock,
-            settings: LogManagerSettings::of(&config.broker),
-            remains: Vec::new(),
-        };
+        let manager = LogManager::new(Arc::clone(&topics), Arc::clone(&data_dir), clock, &config.broker);
         tasks.spawn(manager.run(stop.clone()));
         tasks.spawn(expire_producers(Arc::clone(&topics), clock, config.broker.producer_id_expiration, stop.clone()));
         let quotas = Quotas::new(&config.broker, clock, &topics.client_quotas());
@@ -186,24 +180,16 @@ impl Node {
 
     /// The topic of this name, made now if there is none and `auto.create.topics.enable` allows it.
     pub(crate) fn topic_or_auto_create(&self, name: &str) -> Result<Arc<Topic>, TopicError> {
-        if let Some(topic) = self.topics.by_name(name) {
-            return Ok(topic);
-        }
         let config = self.config();
         if !config.broker.auto_create_topics_enable {
-            return Err(TopicError::Unknown(name.to_owned()));
+            return self.topics.by_name(name).ok_or_else(|| TopicError::Unknown(name.to_owned()));
         }
-        let new = NewTopic {
+        self.topics.by_name_or_create(name, &config.layers, || NewTopic {
             name: name.to_owned(),
             partitions: config.broker.num_partitions,
             replication_factor: self.default_replication_factor(),
             configs: ConfigMap::new(),
-        };
-        match self.topics.create(&new, &config.layers) {
-            // Another client was a moment earlier.
-            Err(TopicError::Exists(_)) => self.topics.by_name(name).ok_or_else(|| TopicError::Unknown(name.to_owned())),
-            created => created,
-        }
+        })
     }
 
     /// Deletes a topic, with its offsets in all groups. Its files go in the background.

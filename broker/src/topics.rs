@@ -227,25 +227,18 @@ impl Topics {
         all
     }
 
-    /// Whether a topic could be created, and how it would be configured.
-    pub(crate) fn check_new(&self, new: &NewTopic, layers: &BrokerLayers) -> Result<TopicSettings, TopicError> {
-        let settings = self.check_named(&new.name, &new.configs, layers)?;
-        if !(1..=MAX_PARTITIONS).contains(&new.partitions) {
+    /// Whether a topic could have so many partitions.
+    pub(crate) fn check_count(partitions: i32) -> Result<(), TopicError> {
+        if !(1..=MAX_PARTITIONS).contains(&partitions) {
             return Err(TopicError::InvalidPartitions(format!(
-                "number of partitions must be between 1 and {MAX_PARTITIONS}, not {}",
-                new.partitions
+                "number of partitions must be between 1 and {MAX_PARTITIONS}, not {partitions}"
             )));
         }
-        Ok(settings)
+        Ok(())
     }
 
-    /// Whether a topic could have this name and these configs, which is what Kafka looks at first.
-    pub(crate) fn check_named(
-        &self,
-        name: &str,
-        configs: &ConfigMap,
-        layers: &BrokerLayers,
-    ) -> Result<TopicSettings, TopicError> {
+    /// Whether a new topic could have this name.
+    pub(crate) fn check_name(&self, name: &str) -> Result<(), TopicError> {
         if self.by_name.get(name).is_some() {
             return Err(TopicError::Exists(name.to_owned()));
         }
@@ -255,13 +248,32 @@ impl Topics {
                 "'{name}' collides with topic '{twin}' where metrics write '.' as '_'"
             )));
         }
-        Ok(TopicSettings::resolve(configs.clone(), layers)?)
+        Ok(())
+    }
+
+    /// The topic of this name, made as `new` says where there is none.
+    pub(crate) fn by_name_or_create(
+        &self,
+        name: &str,
+        layers: &BrokerLayers,
+        new: impl FnOnce() -> NewTopic,
+    ) -> Result<Arc<Topic>, TopicError> {
+        if let Some(topic) = self.by_name(name) {
+            return Ok(topic);
+        }
+        match self.create(&new(), layers) {
+            // Another client was a moment earlier.
+            Err(TopicError::Exists(name)) => self.by_name(&name).ok_or(TopicError::Unknown(name)),
+            created => created,
+        }
     }
 
     /// Creates a topic. When this returns, it survives the death of this process.
     pub(crate) fn create(&self, new: &NewTopic, layers: &BrokerLayers) -> Result<Arc<Topic>, TopicError> {
         let mut recorded = self.recorded.lock();
-        let settings = self.check_new(new, layers)?;
+        self.check_name(&new.name)?;
+        Self::check_count(new.partitions)?;
+        let settings = TopicSettings::resolve(new.configs.clone(), layers)?;
         let name: Arc<str> = new.name.as_str().into();
         let topic = self.topic(name, Uuid::new_v4(), new.replication_factor, new.partitions, settings);
         recorded.catalog.append(&topic.record(new.partitions, new.configs.clone()))?;

@@ -10,7 +10,7 @@ use crate::broker::Broker;
 use crate::config::ConfigMap;
 use crate::in_process::{self, Record};
 use crate::node::Node;
-use crate::topics::{NewTopic, TopicError};
+use crate::topics::NewTopic;
 
 /// The topic `_schemas`, made when the first schema is kept. It does not keep the broker running.
 #[derive(Debug, Clone)]
@@ -27,19 +27,13 @@ impl Broker {
 
 impl BrokerSchemaLog {
     fn ensure_topic(&self) -> Result<(), SchemaLogError> {
-        if self.node.topics.by_name(SCHEMAS_TOPIC).is_some() {
-            return Ok(());
-        }
-        let new = NewTopic {
+        let made = self.node.topics.by_name_or_create(SCHEMAS_TOPIC, &self.node.config().layers, || NewTopic {
             name: SCHEMAS_TOPIC.to_owned(),
             partitions: 1,
             replication_factor: 1,
             configs: ConfigMap::from([("cleanup.policy".to_owned(), "compact".to_owned())]),
-        };
-        match self.node.topics.create(&new, &self.node.config().layers) {
-            Ok(_) | Err(TopicError::Exists(_)) => Ok(()),
-            Err(error) => Err(SchemaLogError(error.to_string())),
-        }
+        });
+        made.map(drop).map_err(|error| SchemaLogError(error.to_string()))
     }
 }
 

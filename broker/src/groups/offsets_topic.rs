@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::shard::GroupRecord;
 use super::transactional_offsets::Marked;
-use crate::config::{BrokerLayers, ConfigMap};
+use crate::config::BrokerLayers;
 use crate::error::ToErrorCode;
 use crate::partition::Partition;
 use crate::partition_scan::MAX_BATCH_BYTES;
@@ -171,24 +171,19 @@ impl OffsetsTopic {
     }
 
     fn topic(&self) -> Result<Arc<Topic>, TopicError> {
-        if let Some(topic) = self.topics.by_name(CONSUMER_OFFSETS) {
-            return Ok(topic);
-        }
-        let configs = [
-            ("cleanup.policy", "compact".to_owned()),
-            ("compression.type", "producer".to_owned()),
-            ("segment.bytes", self.segment_bytes.to_string()),
-        ];
-        let new = NewTopic {
-            name: CONSUMER_OFFSETS.to_owned(),
-            partitions: self.partitions,
-            replication_factor: self.replication_factor,
-            configs: configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<ConfigMap>(),
-        };
-        match self.topics.create(&new, &self.layers) {
-            Err(TopicError::Exists(name)) => self.topics.by_name(&name).ok_or(TopicError::Unknown(name)),
-            created => created,
-        }
+        self.topics.by_name_or_create(CONSUMER_OFFSETS, &self.layers, || {
+            let configs = [
+                ("cleanup.policy", "compact".to_owned()),
+                ("compression.type", "producer".to_owned()),
+                ("segment.bytes", self.segment_bytes.to_string()),
+            ];
+            NewTopic {
+                name: CONSUMER_OFFSETS.to_owned(),
+                partitions: self.partitions,
+                replication_factor: self.replication_factor,
+                configs: configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            }
+        })
     }
 }
 

@@ -16,9 +16,9 @@ use brooklet_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 
 use super::{refusal, text};
 use crate::apis::{Api, RequestContext};
-use crate::config::{ConfigMap, created_topic, parse_created};
+use crate::config::{BrokerLayers, TopicConfig, created_topic, parse_created};
 use crate::quotas::mutation::MutationQuota;
-use crate::topics::{NewTopic, TopicError};
+use crate::topics::{NewTopic, TopicError, Topics};
 
 pub(crate) const API: Api = Api::new::<CreateTopicsRequest>("CreateTopics", 2..=7);
 
@@ -68,9 +68,8 @@ fn create(
     quota: &mut MutationQuota<'_>,
     result: CreatableTopicResult,
 ) -> Result<CreatableTopicResult, Refused> {
-    let new = new_topic(cx, topic)?;
     let layers = &cx.node.config().layers;
-    cx.node.topics.check_new(&new, layers)?;
+    let new = new_topic(cx, topic, layers)?;
     quota.record(new.partitions).map_err(|error| Refused(error, error.message().to_owned()))?;
     let result = if validate_only {
         result
@@ -95,19 +94,13 @@ fn create(
         .with_configs(Some(configs.collect())))
 }
 
-fn new_topic(cx: &RequestContext, topic: &CreatableTopic) -> Result<NewTopic, Refused> {
-    let pairs = topic.configs.iter().map(|config| (&*config.name, config.value.as_deref()));
-    let configs = parse_created(pairs).map_err(|error| Refused(ErrorCode::InvalidConfig, error.to_string()));
-    let configs = match configs {
-        Ok(configs) => configs,
-        Err(refused) => {
-            // What is wrong with the name comes first.
-            cx.node.topics.check_named(&topic.name, &ConfigMap::new(), &cx.node.config().layers)?;
-            return Err(refused);
-        }
-    };
+/// What the request asks for, looked at in Kafka's order: the name, the configs, then the counts.
+fn new_topic(cx: &RequestContext, topic: &CreatableTopic, layers: &BrokerLayers) -> Result<NewTopic, Refused> {
     let name = topic.name.to_string();
-    cx.node.topics.check_named(&name, &configs, &cx.node.config().layers)?;
+    cx.node.topics.check_name(&name)?;
+    let pairs = topic.configs.iter().map(|config| (&*config.name, config.value.as_deref()));
+    let configs = parse_created(pairs).map_err(|error| Refused(ErrorCode::InvalidConfig, error.to_string()))?;
+    TopicConfig::resolve(&configs, layers).map_err(TopicError::from)?;
     if !topic.assignments.is_empty() {
         let (partitions, replication_factor) = assigned(cx, topic)?;
         return Ok(NewTopic { name, partitions, replication_factor, configs });
@@ -124,6 +117,7 @@ fn new_topic(cx: &RequestContext, topic: &CreatableTopic) -> Result<NewTopic, Re
             return Err(Refused(ErrorCode::InvalidReplicationFactor, message));
         }
     };
+    Topics::check_count(partitions)?;
     Ok(NewTopic { name, partitions, replication_factor, configs })
 }
 

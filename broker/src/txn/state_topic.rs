@@ -9,7 +9,7 @@ use brooklet_storage::AppendOrigin;
 use bytes::Bytes;
 
 use super::shard::TransactionRecord;
-use crate::config::{BrokerLayers, ConfigMap};
+use crate::config::BrokerLayers;
 use crate::error::ToErrorCode;
 use crate::groups::offsets_topic::partition_of;
 use crate::topics::{NewTopic, TRANSACTION_STATE, Topic, TopicError, Topics};
@@ -69,25 +69,20 @@ impl StateTopic {
     }
 
     fn topic(&self) -> Result<Arc<Topic>, TopicError> {
-        if let Some(topic) = self.topics.by_name(TRANSACTION_STATE) {
-            return Ok(topic);
-        }
-        let configs = [
-            ("cleanup.policy", "compact".to_owned()),
-            ("compression.type", "uncompressed".to_owned()),
-            ("min.insync.replicas", self.min_insync_replicas.to_string()),
-            ("segment.bytes", self.segment_bytes.to_string()),
-            ("unclean.leader.election.enable", "false".to_owned()),
-        ];
-        let new = NewTopic {
-            name: TRANSACTION_STATE.to_owned(),
-            partitions: self.partitions,
-            replication_factor: 1,
-            configs: configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<ConfigMap>(),
-        };
-        match self.topics.create(&new, &self.layers) {
-            Err(TopicError::Exists(name)) => self.topics.by_name(&name).ok_or(TopicError::Unknown(name)),
-            created => created,
-        }
+        self.topics.by_name_or_create(TRANSACTION_STATE, &self.layers, || {
+            let configs = [
+                ("cleanup.policy", "compact".to_owned()),
+                ("compression.type", "uncompressed".to_owned()),
+                ("min.insync.replicas", self.min_insync_replicas.to_string()),
+                ("segment.bytes", self.segment_bytes.to_string()),
+                ("unclean.leader.election.enable", "false".to_owned()),
+            ];
+            NewTopic {
+                name: TRANSACTION_STATE.to_owned(),
+                partitions: self.partitions,
+                replication_factor: 1,
+                configs: configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            }
+        })
     }
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::coordinator_key::coordinator_key;
 use super::shard::{ShareStateError, ShareStateRecord};
-use crate::config::{BrokerLayers, ConfigMap};
+use crate::config::BrokerLayers;
 use crate::groups::offsets_topic::partition_of;
 use crate::partition::Partition;
 use crate::topics::{NewTopic, SHARE_GROUP_STATE, Topic, TopicError, Topics};
@@ -107,25 +107,20 @@ impl ShareStateTopic {
     }
 
     fn topic(&self) -> Result<Arc<Topic>, TopicError> {
-        if let Some(topic) = self.topics.by_name(SHARE_GROUP_STATE) {
-            return Ok(topic);
-        }
-        let configs = [
-            ("cleanup.policy", "delete".to_owned()),
-            ("compression.type", "producer".to_owned()),
-            ("min.insync.replicas", self.min_isr.to_string()),
-            ("retention.ms", "-1".to_owned()),
-            ("segment.bytes", self.segment_bytes.to_string()),
-        ];
-        let new = NewTopic {
-            name: SHARE_GROUP_STATE.to_owned(),
-            partitions: self.partitions,
-            replication_factor: 1,
-            configs: configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<ConfigMap>(),
-        };
-        match self.topics.create(&new, &self.layers) {
-            Err(TopicError::Exists(name)) => self.topics.by_name(&name).ok_or(TopicError::Unknown(name)),
-            created => created,
-        }
+        self.topics.by_name_or_create(SHARE_GROUP_STATE, &self.layers, || {
+            let configs = [
+                ("cleanup.policy", "delete".to_owned()),
+                ("compression.type", "producer".to_owned()),
+                ("min.insync.replicas", self.min_isr.to_string()),
+                ("retention.ms", "-1".to_owned()),
+                ("segment.bytes", self.segment_bytes.to_string()),
+            ];
+            NewTopic {
+                name: SHARE_GROUP_STATE.to_owned(),
+                partitions: self.partitions,
+                replication_factor: 1,
+                configs: configs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            }
+        })
     }
 }

@@ -1,6 +1,8 @@
-//! The place of the change data capture: Kafka Connect's REST API and Debezium's Postgres connector, which will stand
-//! here. It knows no broker: what it needs of one is the port [`Destination`], which the broker implements.
+//! Change data capture: Kafka Connect's REST API and worker, and Debezium's Postgres connector. It knows no broker: what it
+//! needs of one is the port [`Destination`], which the broker implements.
 
+pub mod data;
 pub mod destination;
+pub mod source;
 
 pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec};

@@ -1,0 +1,13 @@
+//! Connect's data model: what a source task gives out, before a converter has made bytes of it
+//! (`org.apache.kafka.connect.data`).
+//!
+//! Logical types are not values of their own: a `Date` is an `int32` whose schema has Connect's name for dates. So a value
+//! is always one of Kafka Connect's primitive types or made of them.
+
+mod schema;
+mod source_record;
+mod value;
+
+pub use schema::{Field, Schema, SchemaType};
+pub use source_record::{Header, OffsetMap, SourceRecord};
+pub use value::{Struct, Value};

@@ -21,7 +21,7 @@ apps-oracle:
 # So many requests of each area, drawn from a seed, to Apache Kafka and to Brooklet.
 differential seed="20260921" steps="250":
     DIFFERENTIAL_SEED={{seed}} DIFFERENTIAL_STEPS={{steps}} \
-        cargo test --package brooklet-tests --test differential -- --ignored
+        cargo test --package brooklet-tests --test differential
 
 # What the real clients need, installed into .tools/.
 setup *parts:

@@ -111,8 +111,9 @@ impl BrokerProcess {
     pub fn start_again(&mut self) -> Duration {
         assert!(self.child.is_none(), "the broker runs already");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("log")).unwrap();
+        let binary = binary();
         let begun = Instant::now();
-        let child = Command::new(binary())
+        let child = Command::new(binary)
             .args(["--listen", &self.bootstrap(), "--admin", &format!("127.0.0.1:{}", self.admin)])
             .arg("--data-dir")
             .arg(self.data_dir())

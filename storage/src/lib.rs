@@ -19,6 +19,7 @@ mod index_builder;
 mod log;
 mod mmap;
 mod offset_index;
+mod open_segments;
 mod producer_snapshot;
 mod producer_state;
 mod recovery;

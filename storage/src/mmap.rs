@@ -104,9 +104,16 @@ impl MappedReader {
         Ok(Self(Mapping::new(map(&file, len)?, len)))
     }
 
-    /// The published bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The published bytes. What is read of them is not counted as resident: see [`Self::look_at`] and [`Self::slice`].
+    fn bytes(&self) -> &[u8] {
         self.0.published()
+    }
+
+    /// The published bytes, of which a few, at or near `position`, are about to be looked at.
+    pub(crate) fn look_at(&self, position: usize) -> &[u8] {
+        let bytes = self.bytes();
+        resident::touch_reading(&self.0, position..position + 1, bytes.len());
+        bytes
     }
 
     /// How many bytes are published.
@@ -135,7 +142,7 @@ impl MappedReader {
     pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
         assert!(range.start <= range.end && range.end <= self.len(), "slice {range:?} beyond {}", self.len());
         // Whoever takes a slice reads it.
-        resident::touch(&self.0, range.len());
+        resident::touch_reading(&self.0, range.clone(), self.len());
         Bytes::from_owner(View { mapping: Arc::clone(&self.0), range })
     }
 }

@@ -141,8 +141,6 @@ impl MappedReader {
     /// If `range` goes beyond what is published.
     pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
         assert!(range.start <= range.end && range.end <= self.len(), "slice {range:?} beyond {}", self.len());
-        // Whoever takes a slice reads it.
-        resident::touch_reading(&self.0, range.clone(), self.len());
         Bytes::from_owner(View { mapping: Arc::clone(&self.0), range })
     }
 }
@@ -155,6 +153,15 @@ struct View {
 impl AsRef<[u8]> for View {
     fn as_ref(&self) -> &[u8] {
         &self.mapping.published()[self.range.clone()]
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // Whoever took the slice has read it by now, and not before: what was dropped from the process meanwhile is there
+        // again.
+        let len = self.mapping.published.load(Ordering::Relaxed);
+        resident::touch_reading(&self.mapping, self.range.clone(), len);
     }
 }
 

@@ -30,13 +30,13 @@ static TOUCHED: AtomicUsize = AtomicUsize::new(0);
 /// The mappings that have been touched since.
 static MAPPINGS: Mutex<Vec<Weak<dyn Resident>>> = Mutex::new(Vec::new());
 
-/// Takes note that a part of a mapping is about to be read, of which `len` bytes hold anything.
+/// Takes note that a part of a mapping was read, of which `len` bytes hold anything.
 pub(crate) fn touch_reading<R: Resident + 'static>(mapping: &Arc<R>, range: Range<usize>, len: usize) {
     let from = range.start - range.start % AROUND;
     touch(mapping, range.end.next_multiple_of(AROUND).min(len.next_multiple_of(PAGE)).saturating_sub(from));
 }
 
-/// Takes note that `bytes` of a mapping are about to be touched: a page of it at least.
+/// Takes note that `bytes` of a mapping were touched, or are at once: a page of it at least.
 pub(crate) fn touch<R: Resident + 'static>(mapping: &Arc<R>, bytes: usize) {
     let bytes = bytes.max(PAGE);
     if mapping.touched().fetch_add(bytes, Ordering::Relaxed) == 0 {

@@ -16,6 +16,8 @@ mod entry_file;
 mod error;
 mod files;
 mod index_builder;
+mod kafka_directory;
+mod leader_epochs;
 mod log;
 mod mmap;
 mod offset_index;
@@ -33,6 +35,8 @@ pub use catalog::{Catalog, CatalogRecord, ScramCredential, ScramCredentialRecord
 pub use compaction::{CleanedSegment, CleanerConfig, CompactionPlan};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
+pub use kafka_directory::{KafkaDirectory, KafkaTopic};
+pub use leader_epochs::LeaderEpochs;
 pub use log::{AppendOrigin, Appended, LogConfig, LogId, LogOrigin, PartitionLog};
 pub use producer_state::{ProducerError, ProducerStateEntry, VerificationGuard};
 pub use transaction_index::AbortedTransaction;

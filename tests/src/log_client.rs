@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use brooklet_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use brooklet_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use brooklet_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use brooklet_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use brooklet_protocol::messages::find_coordinator_response::Coordinator;
 use brooklet_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
@@ -12,9 +13,9 @@ use brooklet_protocol::messages::metadata_request::MetadataRequestTopic;
 use brooklet_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use brooklet_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use brooklet_protocol::messages::{
-    AddPartitionsToTxnRequest, BrokerId, CreateTopicsRequest, DescribeTransactionsRequest, EndTxnRequest, FetchRequest,
-    FindCoordinatorRequest, GroupId, IncrementalAlterConfigsRequest, InitProducerIdRequest, MetadataRequest,
-    OffsetFetchRequest, ProduceRequest, ProducerId, TopicName, TransactionalId,
+    AddPartitionsToTxnRequest, BrokerId, CreateTopicsRequest, DescribeConfigsRequest, DescribeTransactionsRequest,
+    EndTxnRequest, FetchRequest, FindCoordinatorRequest, GroupId, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest, ProducerId, TopicName, TransactionalId,
 };
 use brooklet_protocol::records::{RecordBatch, batches};
 use brooklet_protocol::{Request, StrBytes};
@@ -86,7 +87,16 @@ impl LogClient {
         let response = self.call(7, &request);
         let created = &response.topics[0];
         assert_eq!(created.error_code, 0, "{topic}: {:?}", created.error_message);
-        wait_until("a new topic has leaders", SETTLE, || self.topic_id(topic).is_some());
+        self.wait_until_served(topic, partitions);
+    }
+
+    /// Waits until a topic's partitions can be read and written: after it was made, or after a start. Kafka's metadata knows
+    /// of leaders before its logs do.
+    pub fn wait_until_served(&mut self, topic: &str, partitions: i32) {
+        wait_until("a topic has leaders", SETTLE, || self.topic_id(topic).is_some());
+        for partition in 0..partitions {
+            wait_until("a topic has logs", SETTLE, || self.fetch(topic, partition, 0, 1, false).error == 0);
+        }
     }
 
     /// The id of a topic whose partitions all have a leader.
@@ -110,6 +120,16 @@ impl LogClient {
             .with_configs(configs.collect());
         let response = self.call(1, &IncrementalAlterConfigsRequest::default().with_resources(vec![of]));
         assert_eq!(response.responses[0].error_code, 0, "{:?}", response.responses[0].error_message);
+    }
+
+    /// A config of a topic as it works.
+    pub fn config(&mut self, topic: &str, name: &str) -> Option<String> {
+        let of = DescribeConfigsResource::default()
+            .with_resource_type(2)
+            .with_resource_name(text(topic))
+            .with_configuration_keys(Some(vec![text(name)]));
+        let response = self.call(4, &DescribeConfigsRequest::default().with_resources(vec![of]));
+        response.results[0].configs.first().and_then(|config| config.value.as_ref()).map(|value| value.to_string())
     }
 
     /// Writes a batch with acks=all.

@@ -144,6 +144,11 @@ impl Partition {
         self.view.get().is_some()
     }
 
+    /// Whether it has files that nobody has looked at since the start.
+    pub(crate) fn is_unopened(&self) -> bool {
+        !self.is_open() && self.data_dir.path().join(self.id.dir_name()).exists()
+    }
+
     /// Removes the segments that the topic's configs do not keep. A log that nobody has opened is opened only if something
     /// is to go. The files are what remains to be removed.
     pub(crate) fn retain(&self, now_ms: i64) -> Result<Vec<PathBuf>, Error> {

@@ -1,6 +1,7 @@
 //! Logs over the wire, without a client's own ideas: topics made with configs, batches written as they are given, batches
 //! read as they are stored, and transactions step by step. It speaks to Apache Kafka as it does to Brooklet.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use brooklet_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
@@ -17,7 +18,7 @@ use brooklet_protocol::messages::{
     EndTxnRequest, FetchRequest, FindCoordinatorRequest, GroupId, IncrementalAlterConfigsRequest,
     InitProducerIdRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest, ProducerId, TopicName, TransactionalId,
 };
-use brooklet_protocol::records::{RecordBatch, batches};
+use brooklet_protocol::records::{Record, RecordBatch, batches};
 use brooklet_protocol::{Request, StrBytes};
 use bytes::Bytes;
 use uuid::Uuid;
@@ -25,6 +26,8 @@ use uuid::Uuid;
 use crate::wait_until;
 use crate::wire::WireClient;
 
+/// What a batch may decompress to.
+const MAX_BATCH_BYTES: usize = 1 << 26;
 /// How long a broker may take to come to know what it has just been told.
 const SETTLE: Duration = Duration::from_secs(30);
 /// The most that one fetch asks for, in bytes.
@@ -207,6 +210,32 @@ impl LogClient {
                 return all;
             }
         }
+    }
+
+    /// The records of a partition up to where it is decided now, as a consumer that reads committed records sees them.
+    pub fn read_committed(&mut self, topic: &str, partition: i32) -> Vec<Record> {
+        let upto = self.fetch(topic, partition, 0, 1, true).last_stable_offset;
+        let (mut offset, mut seen, mut aborting) = (0, Vec::new(), BTreeSet::new());
+        while offset < upto {
+            let mut fetched = self.fetch(topic, partition, offset, FETCH_BYTES, true);
+            assert_eq!(fetched.error, 0, "{topic}-{partition} at {offset}");
+            fetched.aborted.sort_unstable_by_key(|(_, first_offset)| std::cmp::Reverse(*first_offset));
+            let before = offset;
+            for batch in batches(fetched.records).map_while(Result::ok) {
+                let header = batch.header();
+                offset = header.next_offset();
+                while let Some((id, _)) = fetched.aborted.pop_if(|(_, first)| *first <= header.last_offset()) {
+                    aborting.insert(id);
+                }
+                if header.attributes.is_control() {
+                    aborting.remove(&header.producer_id);
+                } else if !(header.attributes.is_transactional() && aborting.contains(&header.producer_id)) {
+                    seen.extend(batch.records(MAX_BATCH_BYTES).unwrap().map(Result::unwrap));
+                }
+            }
+            assert!(offset > before, "{topic}-{partition}: nothing to read at {offset} of {upto}");
+        }
+        seen
     }
 
     /// Gets an id, for a producer with or without transactions.

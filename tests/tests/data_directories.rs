@@ -298,6 +298,32 @@ fn brooklet_goes_on_in_kafkas_directory_and_kafka_in_brooklets() {
 }
 
 #[test]
+fn a_directory_is_left_as_clean_when_every_log_in_it_is() {
+    let mut brooklet = BrokerProcess::start(&[]);
+    let mut client = LogClient::connect(&brooklet.bootstrap());
+    for topic in ["one", "other"] {
+        client.create(topic, 1, &[]);
+        client.produce(topic, 0, batch(None, now_ms(), &[("key", None)]));
+    }
+    let mark = brooklet.data_dir().join(".kafka_cleanshutdown");
+    let ends_in_room = |brooklet: &BrokerProcess| {
+        let log = brooklet.data_dir().join("other-0/00000000000000000000.log");
+        std::fs::read(log).unwrap().ends_with(&[0; 1000])
+    };
+    brooklet.kill();
+    brooklet.start_again();
+    LogClient::connect(&brooklet.bootstrap()).produce("one", 0, batch(None, now_ms(), &[("key", None)]));
+    brooklet.stop();
+    // Kafka would believe such a mark, and fail at what it then reads.
+    assert!(ends_in_room(&brooklet) && !mark.exists());
+    brooklet.start_again();
+    let mut client = LogClient::connect(&brooklet.bootstrap());
+    ["one", "other"].iter().for_each(|topic| assert_eq!(client.fetch(topic, 0, 0, 1, false).error, 0));
+    brooklet.stop();
+    assert!(!ends_in_room(&brooklet) && mark.exists());
+}
+
+#[test]
 fn brooklet_goes_on_where_kafka_was_killed() {
     let (mut kafka, mut writer, of_kafka) = written_by_kafka();
     kafka.kill();

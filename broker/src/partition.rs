@@ -1,10 +1,12 @@
 //! A partition: its log behind a lock, what readers see of it without one, and the fetches that wait for it.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use brooklet_protocol::ErrorCode;
 use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_protocol::records::BatchHeader;
 use brooklet_protocol::records::validate::ValidBatch;
@@ -17,8 +19,10 @@ use parking_lot::Mutex;
 use crate::fetch_wait::FetchWaiters;
 use crate::topic_settings::TopicSettings;
 
-/// Epoch of the leader of every partition: it has been this node from the start and will be to the end.
-pub(crate) const LEADER_EPOCH: i32 = 0;
+/// Epoch of the leader of every partition that was made here: it has been this node from the start and will be to the end.
+const LEADER_EPOCH: i32 = 0;
+/// Nobody has asked for the leader's epoch yet.
+const UNKNOWN_EPOCH: i32 = -1;
 
 /// One partition of a topic. Its log is opened when it is first needed.
 #[derive(Debug)]
@@ -30,11 +34,47 @@ pub(crate) struct Partition {
     log: Mutex<Option<Box<PartitionLog>>>,
     view: OnceLock<Arc<LogView>>,
     waiters: FetchWaiters,
+    /// See [`Partition::leader_epoch`].
+    leader_epoch: AtomicI32,
 }
 
 impl Partition {
     pub(crate) fn new(id: LogId, data_dir: Arc<DataDir>, settings: Arc<ArcSwap<TopicSettings>>) -> Self {
-        Self { id, data_dir, settings, log: Mutex::new(None), view: OnceLock::new(), waiters: FetchWaiters::default() }
+        Self {
+            id,
+            data_dir,
+            settings,
+            log: Mutex::new(None),
+            view: OnceLock::new(),
+            waiters: FetchWaiters::default(),
+            leader_epoch: AtomicI32::new(UNKNOWN_EPOCH),
+        }
+    }
+
+    /// The epoch of the partition's leader: 0, unless Kafka has written the log before. The log need not be opened for it.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        let known = self.leader_epoch.load(Ordering::Relaxed);
+        if known != UNKNOWN_EPOCH {
+            return known;
+        }
+        let found = match self.view.get() {
+            Some(view) => view.leader_epochs().latest(),
+            None => self.data_dir.leader_epoch(&self.id).unwrap_or_else(|error| {
+                tracing::warn!(%error, "leader epoch not read");
+                LEADER_EPOCH
+            }),
+        };
+        self.leader_epoch.store(found, Ordering::Relaxed);
+        found
+    }
+
+    /// Whether a client that takes `current` for the leader's epoch may be answered; -1 says that it knows none.
+    pub(crate) fn check_leader_epoch(&self, current: i32) -> Result<(), ErrorCode> {
+        match current.cmp(&self.leader_epoch()) {
+            std::cmp::Ordering::Greater => Err(ErrorCode::UnknownLeaderEpoch),
+            std::cmp::Ordering::Less if current >= 0 => Err(ErrorCode::FencedLeaderEpoch),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn index(&self) -> i32 {
@@ -102,6 +142,11 @@ impl Partition {
     /// Whether anyone has read it or written to it since the start.
     pub(crate) fn is_open(&self) -> bool {
         self.view.get().is_some()
+    }
+
+    /// Whether it has files that nobody has looked at since the start.
+    pub(crate) fn is_unopened(&self) -> bool {
+        !self.is_open() && self.data_dir.path().join(self.id.dir_name()).exists()
     }
 
     /// Removes the segments that the topic's configs do not keep. A log that nobody has opened is opened only if something

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
 use crate::error::Error;
 use crate::files::{DELETED_DIR_SUFFIX, read_if_present, remove_if_present, sync, write_atomically};
+use crate::leader_epochs::LeaderEpochs;
 use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid, parse_kafka_uuid};
 
 const LOCK: &str = ".lock";
@@ -111,6 +112,11 @@ impl DataDir {
             machine_stopped: self.previous_stop == PreviousStop::MachineStopped,
         };
         PartitionLog::open(&self.path, id, config, origin)
+    }
+
+    /// The epoch of a log's leader, without opening the log.
+    pub fn leader_epoch(&self, id: &LogId) -> Result<i32, Error> {
+        Ok(LeaderEpochs::read(&self.path.join(id.dir_name()))?.latest())
     }
 
     /// Keeps where a log begins, so that deleted records stay deleted.
@@ -211,7 +217,9 @@ fn take_lock(dir: &Path) -> Result<File, Error> {
 fn previous_stop(dir: &Path, lock: &mut File) -> Result<PreviousStop, Error> {
     let content = read_all(lock).map_err(Error::io("read", &dir.join(LOCK)))?;
     if content.is_empty() {
-        return Ok(PreviousStop::Clean);
+        // Nobody was here before, or Apache Kafka, which says nothing of the machine.
+        let killed = dir.join(RECOVERY_POINTS).exists() && !dir.join(CLEAN_SHUTDOWN).exists();
+        return Ok(if killed { PreviousStop::MachineStopped } else { PreviousStop::Clean });
     }
     let boot = boot_id();
     let same_boot = !boot.is_empty() && property(&content, "boot") == Some(&boot);

@@ -92,12 +92,17 @@ impl<const N: usize> EntryReader<N> {
         Ok(Self(Arc::new(cell)))
     }
 
+    /// Whether there is a file.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// As [`MappedReader::flush`], of the whole file.
     pub(crate) fn flush(&self, deadline: Instant) -> std::io::Result<bool> {
         self.0.get().map_or(Ok(true), |reader| reader.flush(0, deadline))
     }
 
     pub(crate) fn entries(&self) -> &[[u8; N]] {
-        self.0.get().map_or(&[], |reader| reader.bytes().as_chunks::<N>().0)
+        self.0.get().map_or(&[], |reader| reader.look_at(0).as_chunks::<N>().0)
     }
 }

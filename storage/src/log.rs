@@ -19,15 +19,13 @@ use uuid::Uuid;
 use crate::compaction::settle;
 use crate::error::{AppendError, Error};
 use crate::files::{DELETED_DIR_SUFFIX, LOG, offsets_of, sync, write_atomically};
+use crate::leader_epochs::LeaderEpochs;
 use crate::producer_snapshot;
 use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager, VerificationGuard};
 use crate::recovery::{RecoveredSegment, Trust, recover};
 use crate::segment::{ActiveSegment, Segment};
 use crate::transaction_index::AbortedTransaction;
 use crate::view::LogView;
-
-/// Leader epoch of every batch: nothing here is ever truncated to another leader's log, so it need not rise.
-const LEADER_EPOCH: i32 = 0;
 
 /// The topic configs that a log follows. Units as Kafka's names say.
 #[derive(Debug, Clone, PartialEq)]
@@ -186,7 +184,8 @@ impl PartitionLog {
         let dir: Arc<Path> = parent.join(id.dir_name()).into();
         let log_start_offset = origin.log_start_offset;
         if !dir.exists() {
-            let view = Arc::new(LogView::new(Vec::new(), log_start_offset, log_start_offset));
+            let epochs = LeaderEpochs::default();
+            let view = Arc::new(LogView::new(Vec::new(), log_start_offset, log_start_offset, epochs));
             return Ok(Self {
                 id,
                 dir,
@@ -204,7 +203,7 @@ impl PartitionLog {
         }
         let first = segments.first().map_or(next_offset, |segment| segment.base_offset());
         let log_start_offset = log_start_offset.max(first).min(next_offset);
-        let view = Arc::new(LogView::new(segments, log_start_offset, next_offset));
+        let view = Arc::new(LogView::new(segments, log_start_offset, next_offset, LeaderEpochs::read(&dir)?));
         let (snapshot_offset, producers) =
             producer_snapshot::read_newest(&dir, rebuilt_from.unwrap_or(next_offset), next_offset)?
                 .unwrap_or((first, ProducerStateManager::default()));
@@ -245,8 +244,9 @@ impl PartitionLog {
         if let Admission::Duplicate { base_offset, last_offset } = admission {
             return Ok(Appended { base_offset, last_offset, duplicate: true });
         }
-        let header =
-            BatchHeader { base_offset: self.view.next_offset(), partition_leader_epoch: LEADER_EPOCH, ..batch.header };
+        // Nothing here is ever truncated to another leader's log, so it need not rise.
+        let partition_leader_epoch = self.view.leader_epochs().latest();
+        let header = BatchHeader { base_offset: self.view.next_offset(), partition_leader_epoch, ..batch.header };
         let aborts = marker.is_some_and(|marker| self.producers.aborts(&header, marker));
         let active = self.segment_for(&header, config)?;
         if aborts {
@@ -374,7 +374,9 @@ impl PartitionLog {
             active.seal()?;
         }
         self.snapshot_producers()?;
-        self.active = None;
+        if let Some(active) = self.active.take() {
+            active.shared().release();
+        }
         Ok(())
     }
 

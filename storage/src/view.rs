@@ -8,6 +8,7 @@ use brooklet_protocol::records::{RecordBatch, TimestampType, batches};
 use bytes::Bytes;
 
 use crate::error::{Error, ReadError};
+use crate::leader_epochs::LeaderEpochs;
 use crate::segment::Segment;
 use crate::transaction_index::AbortedTransaction;
 
@@ -19,6 +20,7 @@ pub struct LogView {
     log_start_offset: AtomicI64,
     next_offset: AtomicI64,
     last_stable_offset: AtomicI64,
+    leader_epochs: LeaderEpochs,
 }
 
 /// Whole batches out of one segment.
@@ -38,8 +40,14 @@ pub struct TimestampAndOffset {
 }
 
 impl LogView {
-    pub(crate) fn new(segments: Vec<Arc<Segment>>, log_start_offset: i64, next_offset: i64) -> Self {
+    pub(crate) fn new(
+        segments: Vec<Arc<Segment>>,
+        log_start_offset: i64,
+        next_offset: i64,
+        leader_epochs: LeaderEpochs,
+    ) -> Self {
         Self {
+            leader_epochs,
             segments: ArcSwap::from_pointee(segments),
             log_start_offset: AtomicI64::new(log_start_offset),
             next_offset: AtomicI64::new(next_offset),
@@ -60,6 +68,11 @@ impl LogView {
     /// The first offset of the earliest open transaction, or the next offset if none is open (last stable offset).
     pub fn last_stable_offset(&self) -> i64 {
         self.last_stable_offset.load(Ordering::Acquire)
+    }
+
+    /// The leader epochs of its records.
+    pub fn leader_epochs(&self) -> &LeaderEpochs {
+        &self.leader_epochs
     }
 
     /// Bytes of all segments' logs.

@@ -19,6 +19,7 @@ pub struct LogView {
     log_start_offset: AtomicI64,
     next_offset: AtomicI64,
     last_stable_offset: AtomicI64,
+    recovery_point: AtomicI64,
 }
 
 /// Whole batches out of one segment.
@@ -44,6 +45,7 @@ impl LogView {
             log_start_offset: AtomicI64::new(log_start_offset),
             next_offset: AtomicI64::new(next_offset),
             last_stable_offset: AtomicI64::new(next_offset),
+            recovery_point: AtomicI64::new(0),
         }
     }
 
@@ -60,6 +62,11 @@ impl LogView {
     /// The first offset of the earliest open transaction, or the next offset if none is open (last stable offset).
     pub fn last_stable_offset(&self) -> i64 {
         self.last_stable_offset.load(Ordering::Acquire)
+    }
+
+    /// Up to where the log is on disk for certain, as the last flush has found (recovery point).
+    pub fn recovery_point(&self) -> i64 {
+        self.recovery_point.load(Ordering::Acquire)
     }
 
     /// Bytes of all segments' logs.
@@ -106,6 +113,7 @@ impl LogView {
         for segment in &segments[from.min(segments.len())..] {
             let files = segment.files()?;
             let Some((position, header)) = files.batch_at_or_after(segment, offset) else {
+                files.intact()?;
                 continue;
             };
             if header.base_offset >= upto {
@@ -115,7 +123,7 @@ impl LogView {
             if stop == position && at_least_one {
                 stop = position + header.size();
             }
-            return Ok(LogSlice { records: files.slice(position..stop) });
+            return Ok(LogSlice { records: files.slice(position..stop)? });
         }
         Ok(LogSlice::default())
     }
@@ -165,6 +173,7 @@ impl LogView {
                     None => from = batch.header().next_offset(),
                 }
             }
+            files.intact()?;
         }
         Ok(None)
     }
@@ -175,7 +184,9 @@ impl LogView {
         let start = self.log_start_offset();
         let mut max: Option<(i64, i64, Arc<Segment>)> = None;
         for segment in self.segments.load().iter() {
-            let found = segment.files()?.max_timestamp(segment);
+            let files = segment.files()?;
+            let found = files.max_timestamp(segment);
+            files.intact()?;
             let offset = segment.base_offset() + i64::from(found.relative_offset);
             if found.timestamp >= 0 && offset >= start && max.as_ref().is_none_or(|max| found.timestamp > max.0) {
                 max = Some((found.timestamp, offset, Arc::clone(segment)));
@@ -202,6 +213,10 @@ impl LogView {
 
     pub(crate) fn publish_start(&self, log_start_offset: i64) {
         self.log_start_offset.store(log_start_offset, Ordering::Release);
+    }
+
+    pub(crate) fn publish_recovery_point(&self, recovery_point: i64) {
+        self.recovery_point.store(recovery_point, Ordering::Release);
     }
 
     pub(crate) fn segments(&self) -> Arc<Vec<Arc<Segment>>> {

@@ -33,6 +33,7 @@ mod error;
 mod features;
 mod fetch_session;
 mod fetch_wait;
+mod flusher;
 mod groups;
 mod handlers;
 mod in_process;

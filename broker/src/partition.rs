@@ -1,11 +1,12 @@
 //! A partition: its log behind a lock, what readers see of it without one, and the fetches that wait for it.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use brooklet_protocol::ErrorCode;
 use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_protocol::records::BatchHeader;
 use brooklet_protocol::records::validate::ValidBatch;
@@ -20,8 +21,10 @@ use crate::fetch_wait::FetchWaiters;
 use crate::flusher::{FlushWaiters, Flusher};
 use crate::topic_settings::TopicSettings;
 
-/// Epoch of the leader of every partition: it has been this node from the start and will be to the end.
+/// Epoch of the leader of every partition that was made here: it has been this node from the start and will be to the end.
 pub(crate) const LEADER_EPOCH: i32 = 0;
+/// Nobody has asked for the leader's epoch yet.
+const UNKNOWN_EPOCH: i32 = -1;
 
 /// One partition of a topic. Its log is opened when it is first needed.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(crate) struct Partition {
     flush_waiters: Mutex<FlushWaiters>,
     /// A flush will begin when `flush.ms` have passed.
     flush_is_due: AtomicBool,
+    /// See [`Partition::leader_epoch`].
+    leader_epoch: AtomicI32,
 }
 
 impl Partition {
@@ -56,6 +61,7 @@ impl Partition {
             flusher,
             flush_waiters: Mutex::default(),
             flush_is_due: AtomicBool::new(false),
+            leader_epoch: AtomicI32::new(UNKNOWN_EPOCH),
         }
     }
 
@@ -70,6 +76,32 @@ impl Partition {
         }
         let view = self.with_log(|log| Ok(Arc::clone(log.view())))?;
         Ok(self.view.get_or_init(|| view))
+    }
+
+    /// The epoch of the partition's leader: 0, unless Kafka has written the log before. The log need not be opened for it.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        let known = self.leader_epoch.load(Ordering::Relaxed);
+        if known != UNKNOWN_EPOCH {
+            return known;
+        }
+        let found = match self.view.get() {
+            Some(view) => view.leader_epochs().latest(),
+            None => self.data_dir.leader_epoch(&self.id).unwrap_or_else(|error| {
+                tracing::warn!(%error, "leader epoch not read");
+                LEADER_EPOCH
+            }),
+        };
+        self.leader_epoch.store(found, Ordering::Relaxed);
+        found
+    }
+
+    /// Whether a client that takes `current` for the leader's epoch may be answered; -1 says that it knows none.
+    pub(crate) fn check_leader_epoch(&self, current: i32) -> Result<(), ErrorCode> {
+        match current.cmp(&self.leader_epoch()) {
+            std::cmp::Ordering::Greater => Err(ErrorCode::UnknownLeaderEpoch),
+            std::cmp::Ordering::Less if current >= 0 => Err(ErrorCode::FencedLeaderEpoch),
+            _ => Ok(()),
+        }
     }
 
     /// The fetches that wait here.

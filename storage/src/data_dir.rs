@@ -16,6 +16,7 @@ use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, REC
 use crate::disk::Dir;
 use crate::error::Error;
 use crate::files::DELETED_DIR_SUFFIX;
+use crate::leader_epochs::LeaderEpochs;
 use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid, parse_kafka_uuid};
 
 const LOCK: &str = ".lock";
@@ -120,6 +121,11 @@ impl DataDir {
             machine_stopped: self.previous_stop == PreviousStop::MachineStopped,
         };
         PartitionLog::open_in(&self.dir, id, config, origin)
+    }
+
+    /// The epoch of a log's leader, without opening the log.
+    pub fn leader_epoch(&self, id: &LogId) -> Result<i32, Error> {
+        Ok(LeaderEpochs::read(&self.dir.child(id.dir_name()))?.map_or(0, |epochs| epochs.latest()))
     }
 
     /// Keeps where a log begins, so that deleted records stay deleted.

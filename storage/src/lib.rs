@@ -19,6 +19,7 @@ mod entry_file;
 mod error;
 mod files;
 mod index_builder;
+mod leader_epochs;
 mod log;
 mod mmap;
 mod offset_index;
@@ -35,6 +36,7 @@ pub use catalog::{Catalog, CatalogRecord, Durability, ScramCredential, ScramCred
 pub use compaction::{CleanedSegment, CleanerConfig, CompactionPlan};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
+pub use leader_epochs::LeaderEpochs;
 pub use log::{AppendOrigin, Appended, FlushPlan, LogConfig, LogId, LogOrigin, PartitionLog};
 pub use producer_state::{ProducerError, ProducerStateEntry, VerificationGuard};
 pub use transaction_index::AbortedTransaction;

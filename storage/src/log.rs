@@ -21,6 +21,7 @@ use crate::compaction::settle;
 use crate::disk::Dir;
 use crate::error::{AppendError, Error};
 use crate::files::{DELETED_DIR_SUFFIX, LOG, PARTITION_METADATA, TRANSACTION_INDEX, segment_file};
+use crate::leader_epochs::{self, LeaderEpochs};
 use crate::producer_snapshot;
 use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager, VerificationGuard};
 use crate::recovery::{RecoveredSegment, Trust, recover};
@@ -29,9 +30,6 @@ use crate::transaction_index::AbortedTransaction;
 use crate::view::LogView;
 use condition::Condition;
 use flushing::NamesOnDisk;
-
-/// Leader epoch of every batch: nothing here is ever truncated to another leader's log, so it need not rise.
-const LEADER_EPOCH: i32 = 0;
 
 /// The topic configs that a log follows. Units as Kafka's names say.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,7 +191,8 @@ impl PartitionLog {
         let dir = parent.child(id.dir_name());
         let log_start_offset = origin.log_start_offset;
         if !dir.is_there() {
-            let view = Arc::new(LogView::new(Vec::new(), log_start_offset, log_start_offset));
+            let epochs = LeaderEpochs::first(log_start_offset);
+            let view = Arc::new(LogView::new(Vec::new(), log_start_offset, log_start_offset, epochs));
             view.publish_recovery_point(log_start_offset);
             return Ok(Self {
                 id,
@@ -212,7 +211,9 @@ impl PartitionLog {
         }
         let first = segments.first().map_or(next_offset, |segment| segment.base_offset());
         let log_start_offset = log_start_offset.max(first).min(next_offset);
-        let view = Arc::new(LogView::new(segments, log_start_offset, next_offset));
+        let epochs = epochs_of(&dir, &segments)?.unwrap_or_else(|| LeaderEpochs::first(log_start_offset));
+        let epochs = epochs.within(log_start_offset, next_offset);
+        let view = Arc::new(LogView::new(segments, log_start_offset, next_offset, epochs));
         let (snapshot_offset, producers) =
             producer_snapshot::read_newest(&dir, first, rebuilt_from.unwrap_or(next_offset), next_offset)?
                 .unwrap_or((first, ProducerStateManager::default()));
@@ -280,8 +281,8 @@ impl PartitionLog {
         if let Admission::Duplicate { base_offset, last_offset } = admission {
             return Ok(Appended { base_offset, last_offset, duplicate: true });
         }
-        let header =
-            BatchHeader { base_offset: self.view.next_offset(), partition_leader_epoch: LEADER_EPOCH, ..batch.header };
+        let partition_leader_epoch = self.view.leader_epochs().latest();
+        let header = BatchHeader { base_offset: self.view.next_offset(), partition_leader_epoch, ..batch.header };
         let aborts = marker.is_some_and(|marker| self.producers.aborts(&header, marker));
         let active = self.segment_for(&header, config)?;
         if aborts {
@@ -406,6 +407,9 @@ impl PartitionLog {
             self.dir.disk.create_dir(&self.dir).map_err(Error::io("create", &self.dir))?;
         }
         write_partition_metadata(&self.dir, self.id.topic_id)?;
+        if !self.dir.disk.exists(&self.dir.join(leader_epochs::FILE)) {
+            self.view.leader_epochs().write(&self.dir)?;
+        }
         let active = ActiveSegment::open(&self.dir, base_offset, config, &RecoveredSegment::empty(base_offset))?;
         let mut segments = self.view.segments().to_vec();
         segments.push(Arc::clone(active.shared()));
@@ -532,6 +536,36 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
     }
     let active = Some(ActiveSegment::open(dir, last, config, &recovered)?);
     Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from })
+}
+
+/// The epochs that a log was written in: as its checkpoint says, unless the batches know more. `None` for an empty one.
+fn epochs_of(dir: &Dir, segments: &[Arc<Segment>]) -> Result<Option<LeaderEpochs>, Error> {
+    let kept = LeaderEpochs::read(dir)?;
+    let mut last = None;
+    if let Some(segment) = segments.last() {
+        last = segment.files()?.header_at(0).map(|header| header.partition_leader_epoch);
+    }
+    match (kept, last) {
+        (Some(kept), last) if last.is_none_or(|last| last <= kept.latest()) => Ok(Some(kept)),
+        // Epochs ascend: there was no other.
+        (None, None | Some(..=0)) => Ok(None),
+        _ => {
+            let mut found = Vec::new();
+            for segment in segments {
+                let files = segment.files()?;
+                let mut position = 0;
+                while let Some(header) = files.header_at(position) {
+                    found.push((header.partition_leader_epoch, header.base_offset));
+                    position += header.size();
+                    found.dedup_by_key(|(epoch, _)| *epoch);
+                }
+                files.intact()?;
+            }
+            let epochs = LeaderEpochs::of_batches(found);
+            epochs.iter().try_for_each(|epochs| epochs.write(dir))?;
+            Ok(epochs)
+        }
+    }
 }
 
 /// Ends the log inside a segment that was damaged when the machine went down: what follows could not be told apart

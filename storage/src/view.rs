@@ -8,6 +8,7 @@ use brooklet_protocol::records::{RecordBatch, TimestampType, batches};
 use bytes::Bytes;
 
 use crate::error::{Error, ReadError};
+use crate::leader_epochs::LeaderEpochs;
 use crate::segment::Segment;
 use crate::transaction_index::AbortedTransaction;
 
@@ -20,6 +21,7 @@ pub struct LogView {
     next_offset: AtomicI64,
     last_stable_offset: AtomicI64,
     recovery_point: AtomicI64,
+    leader_epochs: LeaderEpochs,
 }
 
 /// Whole batches out of one segment.
@@ -39,13 +41,19 @@ pub struct TimestampAndOffset {
 }
 
 impl LogView {
-    pub(crate) fn new(segments: Vec<Arc<Segment>>, log_start_offset: i64, next_offset: i64) -> Self {
+    pub(crate) fn new(
+        segments: Vec<Arc<Segment>>,
+        log_start_offset: i64,
+        next_offset: i64,
+        leader_epochs: LeaderEpochs,
+    ) -> Self {
         Self {
             segments: ArcSwap::from_pointee(segments),
             log_start_offset: AtomicI64::new(log_start_offset),
             next_offset: AtomicI64::new(next_offset),
             last_stable_offset: AtomicI64::new(next_offset),
             recovery_point: AtomicI64::new(0),
+            leader_epochs,
         }
     }
 
@@ -67,6 +75,11 @@ impl LogView {
     /// Up to where the log is on disk for certain, as the last flush has found (recovery point).
     pub fn recovery_point(&self) -> i64 {
         self.recovery_point.load(Ordering::Acquire)
+    }
+
+    /// Who has led the partition. It does not change while the log is open: whoever opened it leads on.
+    pub fn leader_epochs(&self) -> &LeaderEpochs {
+        &self.leader_epochs
     }
 
     /// Bytes of all segments' logs.

@@ -11,7 +11,6 @@ use brooklet_protocol::messages::{BrokerId, DescribeTopicPartitionsRequest, Desc
 
 use super::{operations, topic_name};
 use crate::apis::{Api, RequestContext};
-use crate::partition::LEADER_EPOCH;
 use crate::topics::Topic;
 
 pub(crate) const API: Api = Api::new::<DescribeTopicPartitionsRequest>("DescribeTopicPartitions", 0..=0);
@@ -72,7 +71,7 @@ fn described(
         DescribeTopicPartitionsResponsePartition::default()
             .with_partition_index(index)
             .with_leader_id(node_id)
-            .with_leader_epoch(LEADER_EPOCH)
+            .with_leader_epoch(topic.partition(index).map_or(-1, |partition| partition.leader_epoch()))
             .with_replica_nodes(vec![node_id])
             .with_isr_nodes(vec![node_id])
             .with_eligible_leader_replicas(Some(Vec::new()))

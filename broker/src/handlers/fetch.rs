@@ -21,7 +21,7 @@ use crate::apis::{Answer, Api, RequestContext};
 use crate::error::ToErrorCode;
 use crate::fetch_session::{FetchContext, NO_SESSION, SessionRequest, Told, TopicKey, WantedPartition};
 use crate::fetch_wait::FetchWaiter;
-use crate::partition::{LEADER_EPOCH, Partition};
+use crate::partition::Partition;
 use crate::topics::Topic;
 
 pub(crate) const API: Api = Api::new::<FetchRequest>("Fetch", 4..=18);
@@ -149,9 +149,10 @@ impl Source {
             None => Err(unknown),
             Some(topic) => match topic.partition(wanted.partition) {
                 None => Err(ErrorCode::UnknownTopicOrPartition),
-                Some(_) if wanted.current_leader_epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
                 Some(partition) => match partition.view() {
-                    Ok(view) => Ok((Arc::clone(&partition), Arc::clone(view))),
+                    Ok(view) => partition
+                        .check_leader_epoch(wanted.current_leader_epoch)
+                        .map(|()| (Arc::clone(&partition), Arc::clone(view))),
                     Err(error) => {
                         tracing::error!(%error, topic = topic.name(), partition = wanted.partition, "log not opened");
                         Err(error.error_code())

@@ -15,7 +15,6 @@ use brooklet_storage::{LogView, TimestampAndOffset};
 
 use crate::apis::{Api, RequestContext};
 use crate::error::ToErrorCode;
-use crate::partition::LEADER_EPOCH;
 
 pub(crate) const API: Api = Api::new::<ListOffsetsRequest>("ListOffsets", 1..=11);
 
@@ -47,17 +46,19 @@ pub(crate) async fn handle(cx: &RequestContext, request: ListOffsetsRequest) -> 
                 _ if named_twice => Err(ErrorCode::InvalidRequest),
                 _ if !is_known(asked.timestamp, cx.version) => Err(ErrorCode::UnsupportedVersion),
                 None => Err(ErrorCode::UnknownTopicOrPartition),
-                Some(_) if asked.current_leader_epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
-                Some(partition) => partition
-                    .view()
-                    .map_err(|error| error.error_code())
-                    .and_then(|view| look_up(view, asked.timestamp, committed_only)),
+                Some(partition) => partition.check_leader_epoch(asked.current_leader_epoch).and_then(|()| {
+                    let view = partition.view().map_err(|error| error.error_code())?;
+                    let found = look_up(view, asked.timestamp, committed_only)?;
+                    Ok((found, view.leader_epochs().at(found.offset)))
+                }),
             };
             match offset {
-                Ok(found) => {
+                Ok((found, epoch)) => {
                     let response = response.with_timestamp(found.timestamp).with_offset(found.offset);
-                    let has_epoch = found.offset >= 0 && cx.version >= 4;
-                    if has_epoch { response.with_leader_epoch(LEADER_EPOCH) } else { response }
+                    match epoch.filter(|_| found.offset >= 0 && cx.version >= 4) {
+                        Some(epoch) => response.with_leader_epoch(epoch),
+                        None => response,
+                    }
                 }
                 Err(error) => response.with_error_code(error.code()),
             }

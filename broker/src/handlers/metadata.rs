@@ -7,6 +7,7 @@
 //! UNKNOWN_TOPIC_OR_PARTITION and lets the client ask again.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::metadata_response::{
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use super::{operations, text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::error::ToErrorCode;
-use crate::partition::LEADER_EPOCH;
+use crate::partition::Partition;
 use crate::topics::{Topic, check_name};
 
 pub(crate) const API: Api = Api::new::<MetadataRequest>("Metadata", 0..=13);
@@ -102,11 +103,11 @@ impl Answering<'_> {
     }
 
     fn found(&self, topic: &Topic) -> MetadataResponseTopic {
-        let partition = |index| {
+        let partition = |partition: &Arc<Partition>| {
             MetadataResponsePartition::default()
-                .with_partition_index(index)
+                .with_partition_index(partition.index())
                 .with_leader_id(self.node_id)
-                .with_leader_epoch(LEADER_EPOCH)
+                .with_leader_epoch(partition.leader_epoch())
                 .with_replica_nodes(vec![self.node_id])
                 .with_isr_nodes(vec![self.node_id])
         };
@@ -114,7 +115,7 @@ impl Answering<'_> {
             .with_name(Some(topic_name(topic.name())))
             .with_topic_id(topic.id())
             .with_is_internal(topic.is_internal())
-            .with_partitions((0..topic.partition_count()).map(partition).collect())
+            .with_partitions(topic.partitions().iter().map(partition).collect())
             .with_topic_authorized_operations(self.topic_operations)
     }
 }

@@ -1,7 +1,7 @@
 //! OffsetForLeaderEpoch: v2-4 (KIP-320)
 //!
-//! Where the records of a leader epoch end. There has been one epoch: it ends where the log does. A later epoch is
-//! unknown, an undefined one (-1) has no end.
+//! Where the records of a leader epoch end. A log that was made here has one epoch, which ends where the log does; one that
+//! Kafka wrote before may have more. A later epoch is unknown, an undefined one (-1) has no end.
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
@@ -9,7 +9,6 @@ use brooklet_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEp
 
 use crate::apis::{Api, RequestContext};
 use crate::error::ToErrorCode;
-use crate::partition::LEADER_EPOCH;
 
 pub(crate) const API: Api = Api::new::<OffsetForLeaderEpochRequest>("OffsetForLeaderEpoch", 2..=4);
 
@@ -28,14 +27,13 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetForLeaderEpochReq
             let partition = found.as_ref().and_then(|topic| topic.partition(asked.partition));
             let end = match partition {
                 None => Err(ErrorCode::UnknownTopicOrPartition),
-                Some(_) if asked.current_leader_epoch > LEADER_EPOCH => Err(ErrorCode::UnknownLeaderEpoch),
-                Some(_) if asked.leader_epoch != LEADER_EPOCH => Ok(None),
-                Some(partition) => {
-                    partition.view().map(|view| Some(view.next_offset())).map_err(|error| error.error_code())
-                }
+                Some(partition) => partition.check_leader_epoch(asked.current_leader_epoch).and_then(|()| {
+                    let view = partition.view().map_err(|error| error.error_code())?;
+                    Ok(view.leader_epochs().end_offset_for(asked.leader_epoch, view.next_offset()))
+                }),
             };
             match end {
-                Ok(Some(end)) => response.with_leader_epoch(LEADER_EPOCH).with_end_offset(end),
+                Ok(Some((epoch, end))) => response.with_leader_epoch(epoch).with_end_offset(end),
                 Ok(None) => response,
                 Err(error) => response.with_error_code(error.code()),
             }

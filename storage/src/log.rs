@@ -211,7 +211,7 @@ impl PartitionLog {
         }
         let first = segments.first().map_or(next_offset, |segment| segment.base_offset());
         let log_start_offset = log_start_offset.max(first).min(next_offset);
-        let epochs = epochs_of(&dir, &segments)?.unwrap_or_else(|| LeaderEpochs::first(log_start_offset));
+        let epochs = epochs_of(&dir, &segments, next_offset)?.unwrap_or_else(|| LeaderEpochs::first(log_start_offset));
         let epochs = epochs.within(log_start_offset, next_offset);
         let view = Arc::new(LogView::new(segments, log_start_offset, next_offset, epochs));
         let (snapshot_offset, producers) =
@@ -539,11 +539,13 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
 }
 
 /// The epochs that a log was written in: as its checkpoint says, unless the batches know more. `None` for an empty one.
-fn epochs_of(dir: &Dir, segments: &[Arc<Segment>]) -> Result<Option<LeaderEpochs>, Error> {
+fn epochs_of(dir: &Dir, segments: &[Arc<Segment>], next_offset: i64) -> Result<Option<LeaderEpochs>, Error> {
     let kept = LeaderEpochs::read(dir)?;
     let mut last = None;
     if let Some(segment) = segments.last() {
-        last = segment.files()?.header_at(0).map(|header| header.partition_leader_epoch);
+        let files = segment.files()?;
+        let found = files.batch_at_or_after(segment, next_offset - 1).map(|(_, header)| header);
+        last = found.or_else(|| files.header_at(0)).map(|header| header.partition_leader_epoch);
     }
     match (kept, last) {
         (Some(kept), last) if last.is_none_or(|last| last <= kept.latest()) => Ok(Some(kept)),

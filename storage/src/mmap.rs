@@ -509,25 +509,4 @@ mod tests {
         assert!(file.reserve(1 << 18).is_err());
         assert_eq!(file.len(), 100_000);
     }
-
-    #[test]
-    fn a_signal_that_is_not_ours_still_ends_the_process() {
-        const CHILD: &str = "BROOKLET_TEST_BUS_ERROR";
-        let (_dir, path) = path();
-        if std::env::var_os(CHILD).is_some() {
-            let mut file = append_to(&path, 4096, 0);
-            file.append(&[b"the handler is installed"]).unwrap();
-            std::fs::write(&path, [1; 4096]).unwrap();
-            let other = File::options().read(true).write(true).open(&path).unwrap();
-            let other = MmapOptions::new().len(4096).map_raw(&other).unwrap();
-            File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
-            // SAFETY: mapped, and that it is not in the file is what is tested.
-            let _ = unsafe { ptr::read_volatile(other.as_ptr()) };
-            return;
-        }
-        let this = std::env::current_exe().unwrap();
-        let name = "mmap::tests::a_signal_that_is_not_ours_still_ends_the_process";
-        let child = std::process::Command::new(this).args([name, "--exact"]).env(CHILD, "1").output().unwrap();
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&child.status), Some(libc::SIGBUS));
-    }
 }

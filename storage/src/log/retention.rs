@@ -37,15 +37,18 @@ impl PartitionLog {
             return 0;
         };
         let segments = self.view.segments();
-        let mut excess = segments.iter().map(|segment| segment.size()).sum::<u64>().saturating_sub(max);
-        let fits = |segment: &&Arc<Segment>| match excess.checked_sub(segment.size()) {
-            Some(left) if segment.size() > 0 => {
+        let Some(mut excess) = segments.iter().map(|segment| segment.size()).sum::<u64>().checked_sub(max) else {
+            return 0;
+        };
+        let fits = |(index, segment): &(usize, &Arc<Segment>)| match excess.checked_sub(segment.size()) {
+            // An empty one that compaction has left goes, one that is yet to be written to does not.
+            Some(left) if segment.size() > 0 || index + 1 < segments.len() => {
                 excess = left;
                 true
             }
             _ => false,
         };
-        segments.iter().take_while(fits).count()
+        segments.iter().enumerate().take_while(fits).count()
     }
 
     fn beyond_age(&self, config: &LogConfig, now_ms: i64) -> Result<usize, Error> {

@@ -21,7 +21,7 @@ apps-oracle:
 # So many requests of each area, drawn from a seed, to Apache Kafka and to Brooklet.
 differential seed="20260921" steps="250":
     DIFFERENTIAL_SEED={{seed}} DIFFERENTIAL_STEPS={{steps}} \
-        cargo test --package brooklet-tests --test differential -- --ignored
+        cargo test --package brooklet-tests --test differential
 
 # What the real clients need, installed into .tools/.
 setup *parts:
@@ -31,6 +31,10 @@ setup *parts:
 soak cases="20000" rounds="10":
     CRASH_SEED=${CRASH_SEED:-$(date +%s)} PROPTEST_CASES={{cases}} cargo test --release --workspace --exclude brooklet-tests --lib --tests
     for round in $(seq {{rounds}}); do cargo test --package brooklet-tests --test clients || exit 1; done
+
+# `kill -9` so many times, at moments drawn from a seed, under real clients; what they were told must be there.
+crash rounds="200":
+    CRASH_ROUNDS={{rounds}} cargo test --package brooklet-tests --test crash -- --nocapture
 
 # Each fuzz target for so many seconds (needs the nightly toolchain; installs cargo-fuzz if it is not there).
 fuzz seconds="60":
@@ -48,9 +52,11 @@ deny:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
     cargo deny check bans licenses sources
 
-# Figures of the static binary on this machine: size, start, memory.
+# Figures of the static binary on this machine: size, start, memory, and what 10 GiB, 1,000 topics and 10,000 partitions
+# cost (needs 15 GB of disk for some minutes).
 figures:
-    BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test figures -- --ignored --nocapture
+    BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test figures --test storage_figures \
+        -- --ignored --nocapture --test-threads=1
 
 # The static binary: target/x86_64-unknown-linux-gnu/release/brooklet.
 release:

@@ -22,6 +22,7 @@
 //! to whatever [`tracing`] subscriber the program has.
 
 mod adapters;
+mod adoption;
 mod apis;
 mod blocking;
 mod broker;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use brooklet_protocol::records::CompressionType;
-use brooklet_storage::DataDir;
+use brooklet_storage::{DataDir, PreviousStop};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -267,8 +267,11 @@ impl Node {
     /// left the kernel writes; it is checked should the machine go down before it has.
     pub(crate) fn close(&self) {
         let mut closed = true;
+        let was_clean = self.data_dir.previous_stop() == PreviousStop::Clean;
         for topic in self.topics.all() {
             for partition in topic.partitions().iter() {
+                // A log that ends in room that was reserved, since the process before was killed, is not clean.
+                closed &= was_clean || !partition.is_unopened();
                 if let Err(error) = partition.close() {
                     tracing::error!(%error, topic = topic.name(), partition = partition.index(), "log not closed");
                     closed = false;

@@ -22,7 +22,7 @@ use crate::flusher::{FlushWaiters, Flusher};
 use crate::topic_settings::TopicSettings;
 
 /// Epoch of the leader of every partition that was made here: it has been this node from the start and will be to the end.
-pub(crate) const LEADER_EPOCH: i32 = 0;
+const LEADER_EPOCH: i32 = 0;
 /// Nobody has asked for the leader's epoch yet.
 const UNKNOWN_EPOCH: i32 = -1;
 
@@ -242,6 +242,11 @@ impl Partition {
     /// Whether anyone has read it or written to it since the start.
     pub(crate) fn is_open(&self) -> bool {
         self.view.get().is_some()
+    }
+
+    /// Whether it has files that nobody has looked at since the start.
+    pub(crate) fn is_unopened(&self) -> bool {
+        !self.is_open() && self.data_dir.path().join(self.id.dir_name()).exists()
     }
 
     /// Removes the segments that the topic's configs do not keep. A log that nobody has opened is opened only if something

@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use crate::adoption;
 use crate::config::{BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
 use crate::features::{FeatureError, FeatureUpdate, FinalizedFeatures};
 use crate::flusher::Flusher;
@@ -31,7 +32,7 @@ const MAX_NAME_LEN: usize = 249;
 /// The most partitions a topic may have: each costs memory, and none is for free.
 const MAX_PARTITIONS: i32 = 100_000;
 /// How many producer ids are recorded as given out at a time.
-const PRODUCER_ID_BLOCK: i64 = 1000;
+pub(crate) const PRODUCER_ID_BLOCK: i64 = 1000;
 
 /// A topic.
 #[derive(Debug)]
@@ -159,7 +160,10 @@ impl Topics {
     ) -> Result<Self, TopicError> {
         let durability = if flusher.before_ack() { Durability::Machine } else { Durability::Process };
         let machine_stopped = data_dir.previous_stop() == PreviousStop::MachineStopped;
-        let (catalog, records) = Catalog::open(data_dir.path(), machine_stopped, durability)?;
+        let (mut catalog, mut records) = Catalog::open(data_dir.path(), machine_stopped, durability)?;
+        if records.is_empty() {
+            records = adoption::adopt(data_dir.path(), &mut catalog)?;
+        }
         let mut topics: BTreeMap<Uuid, TopicRecord> = BTreeMap::new();
         let mut recorded = Recorded {
             catalog,
@@ -216,8 +220,7 @@ impl Topics {
         };
         for mut record in topics.into_values() {
             let settings = TopicSettings::resolve(std::mem::take(&mut record.configs), layers)?;
-            let TopicRecord { name, id, partitions, replication_factor, .. } = record;
-            opened.insert(opened.topic(name.into(), id, replication_factor, partitions, settings));
+            opened.insert(opened.topic(&record, settings));
         }
         Ok(opened)
     }
@@ -289,9 +292,15 @@ impl Topics {
         self.check_name(&new.name)?;
         Self::check_count(new.partitions)?;
         let settings = TopicSettings::resolve(new.configs.clone(), layers)?;
-        let name: Arc<str> = new.name.as_str().into();
-        let topic = self.topic(name, Uuid::new_v4(), new.replication_factor, new.partitions, settings);
-        recorded.catalog.append(&topic.record(new.partitions, new.configs.clone()))?;
+        let record = TopicRecord {
+            name: new.name.clone(),
+            id: Uuid::new_v4(),
+            partitions: new.partitions,
+            replication_factor: new.replication_factor,
+            configs: new.configs.clone(),
+        };
+        let topic = self.topic(&record, settings);
+        recorded.catalog.append(&CatalogRecord::Topic(record))?;
         self.insert(Arc::clone(&topic));
         self.has_changed();
         self.compact(&mut recorded);
@@ -494,22 +503,15 @@ impl Topics {
         Ok(outcomes)
     }
 
-    fn topic(
-        &self,
-        name: Arc<str>,
-        id: Uuid,
-        replication_factor: i16,
-        partitions: i32,
-        settings: TopicSettings,
-    ) -> Arc<Topic> {
+    fn topic(&self, record: &TopicRecord, settings: TopicSettings) -> Arc<Topic> {
         let topic = Topic {
-            name,
-            id,
-            replication_factor,
+            name: record.name.as_str().into(),
+            id: record.id,
+            replication_factor: record.replication_factor,
             settings: Arc::new(ArcSwap::from_pointee(settings)),
             partitions: ArcSwap::default(),
         };
-        let all = (0..partitions).map(|index| self.partition(&topic, index)).collect();
+        let all = (0..record.partitions).map(|index| self.partition(&topic, index)).collect();
         topic.partitions.store(Arc::new(all));
         Arc::new(topic)
     }

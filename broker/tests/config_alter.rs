@@ -2,7 +2,7 @@
 
 use brooklet::config::{
     AlterError, AlterOp, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, INITIAL_DYNAMIC_DEFAULTS, alter_broker,
-    alter_topic, parse_created, parse_replacement, replace_broker, validate_topic,
+    changed_topic, parse_created, parse_replacement, replace_broker, validate_topic,
 };
 use proptest::prelude::*;
 
@@ -10,6 +10,16 @@ const SET: i8 = 0;
 const DELETE: i8 = 1;
 const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
+
+fn alter_topic(
+    overrides: &ConfigMap,
+    changes: &[ConfigChange],
+    broker: &BrokerLayers,
+) -> Result<ConfigMap, AlterError> {
+    let altered = changed_topic(overrides, changes)?;
+    validate_topic(&altered, broker)?;
+    Ok(altered)
+}
 
 fn map(settings: &[(&str, &str)]) -> ConfigMap {
     let owned = settings.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
@@ -33,6 +43,7 @@ fn code(error: &AlterError) -> &'static str {
     match error {
         AlterError::InvalidRequest(_) => "INVALID_REQUEST",
         AlterError::InvalidConfig(_) => "INVALID_CONFIG",
+        AlterError::UnknownOperation(_) => "UNKNOWN_SERVER_ERROR",
     }
 }
 

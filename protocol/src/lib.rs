@@ -14,6 +14,7 @@ pub mod error_code;
 pub mod fetch_response;
 pub mod frame;
 pub mod messages;
+pub mod metadata_log;
 pub mod preflight;
 pub mod records;
 pub mod request;

@@ -46,10 +46,10 @@ impl RequestHeader {
         let api_key = cursor.i16("api key")?;
         let api_version = cursor.i16("api version")?;
         let correlation_id = cursor.i32("correlation id")?;
-        let client_id = match cursor.i16("client id")? {
-            -1 => None,
-            len => {
-                let len = usize::try_from(len).map_err(|_| Malformed("client id"))?;
+        // Kafka takes any negative length for no client id.
+        let client_id = match usize::try_from(cursor.i16("client id")?) {
+            Err(_) => None,
+            Ok(len) => {
                 let bytes = cursor.take(len, "client id")?;
                 Some(StrBytes::from_utf8(bytes).map_err(|_| Malformed("client id"))?)
             }
@@ -105,6 +105,9 @@ mod tests {
         assert_eq!((header.api_key, header.api_version, header.correlation_id), (3, 12, 77));
         assert_eq!(header.client_id.as_deref(), Some("me"));
         assert_eq!(&body[..], b"rest");
+
+        let odd = Bytes::from_static(b"\0\x03\0\x0c\0\0\0\x4d\xff\xfe");
+        assert_eq!(RequestHeader::parse(odd, |_, _| false).unwrap().0.client_id, None);
 
         let tagged = frame(None, &[1, 5, 2, 0xaa, 0xbb], b"rest");
         let (header, body) = RequestHeader::parse(tagged, |key, version| (key, version) == (3, 12)).unwrap();

@@ -243,7 +243,9 @@ fn take_lock(dir: &Path) -> Result<File, Error> {
 fn previous_stop(dir: &Path, lock: &mut File) -> Result<PreviousStop, Error> {
     let content = read_all(lock).map_err(Error::io("read", &dir.join(LOCK)))?;
     if content.is_empty() {
-        return Ok(PreviousStop::Clean);
+        // Nobody was here before, or Apache Kafka, which says nothing of the machine.
+        let killed = dir.join(RECOVERY_POINTS).exists() && !dir.join(CLEAN_SHUTDOWN).exists();
+        return Ok(if killed { PreviousStop::MachineStopped } else { PreviousStop::Clean });
     }
     let boot = boot_id();
     let same_boot = !boot.is_empty() && property(&content, "boot") == Some(&boot);

@@ -95,14 +95,14 @@ impl<const N: usize> EntryReader<N> {
         Ok(Self(Arc::new(cell)))
     }
 
+    /// Whether there is a file.
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.0.get().is_some()
+    }
+
     /// As [`MappedReader::flush`], of the whole file.
     pub(crate) fn flush(&self, deadline: Instant) -> io::Result<bool> {
         self.0.get().map_or(Ok(true), |reader| reader.flush(0, deadline))
-    }
-
-    /// Whether there is a file, which there is from its first entry on.
-    pub(crate) fn has_file(&self) -> bool {
-        self.0.get().is_some()
     }
 
     /// Whether the entries are those that were written: not if somebody has cut the file short under us.
@@ -111,6 +111,6 @@ impl<const N: usize> EntryReader<N> {
     }
 
     pub(crate) fn entries(&self) -> &[[u8; N]] {
-        self.0.get().map_or(&[], |reader| reader.bytes().as_chunks::<N>().0)
+        self.0.get().map_or(&[], |reader| reader.look_at(0).as_chunks::<N>().0)
     }
 }

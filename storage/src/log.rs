@@ -397,7 +397,9 @@ impl PartitionLog {
             active.seal()?;
         }
         self.snapshot_producers()?;
-        self.active = None;
+        if let Some(active) = self.active.take() {
+            active.shared().release();
+        }
         Ok(())
     }
 

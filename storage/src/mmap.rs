@@ -164,9 +164,16 @@ impl MappedReader {
         Ok(Self(Mapping::new(file.map(len)?, len)))
     }
 
-    /// The published bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The published bytes. What is read of them is not counted as resident: see [`Self::look_at`] and [`Self::slice`].
+    fn bytes(&self) -> &[u8] {
         self.0.published()
+    }
+
+    /// The published bytes, of which a few, at or near `position`, are about to be looked at.
+    pub(crate) fn look_at(&self, position: usize) -> &[u8] {
+        let bytes = self.bytes();
+        resident::touch_reading(&self.0, position..position + 1, bytes.len());
+        bytes
     }
 
     /// How many bytes are published.
@@ -202,8 +209,6 @@ impl MappedReader {
     /// If `range` goes beyond what is published.
     pub(crate) fn slice(&self, range: Range<usize>) -> io::Result<Bytes> {
         assert!(range.start <= range.end && range.end <= self.len(), "slice {range:?} beyond {}", self.len());
-        // Whoever takes a slice reads it.
-        resident::touch(&self.0, range.len());
         // A file that was cut short lacks its end.
         if let Some(last) = self.bytes()[range.clone()].last() {
             fault::touch(last);
@@ -221,6 +226,15 @@ struct View {
 impl AsRef<[u8]> for View {
     fn as_ref(&self) -> &[u8] {
         &self.mapping.published()[self.range.clone()]
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // Whoever took the slice has read it by now, and not before: what was dropped from the process meanwhile is there
+        // again.
+        let len = self.mapping.published.load(Ordering::Relaxed);
+        resident::touch_reading(&self.mapping, self.range.clone(), len);
     }
 }
 

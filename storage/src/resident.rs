@@ -5,12 +5,16 @@
 //! has come to a limit, all that was touched is dropped from this process at once. The pages stay in the kernel's cache:
 //! whoever touches one again has it mapped again, for the cost of a fault.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 /// Bytes that may be touched, in all mappings together, before they are dropped.
 const LIMIT: usize = 16 << 20;
 const PAGE: usize = 4096;
+/// A page that is read for the first time comes with those around it which the kernel has in its cache: so many bytes
+/// (`fault_around_bytes`).
+const AROUND: usize = 64 << 10;
 
 /// Something mapped, of which pages can be dropped from the process.
 pub(crate) trait Resident: Send + Sync {
@@ -26,7 +30,13 @@ static TOUCHED: AtomicUsize = AtomicUsize::new(0);
 /// The mappings that have been touched since.
 static MAPPINGS: Mutex<Vec<Weak<dyn Resident>>> = Mutex::new(Vec::new());
 
-/// Takes note that `bytes` of a mapping are about to be touched: a page of it at least.
+/// Takes note that a part of a mapping was read, of which `len` bytes hold anything.
+pub(crate) fn touch_reading<R: Resident + 'static>(mapping: &Arc<R>, range: Range<usize>, len: usize) {
+    let from = range.start - range.start % AROUND;
+    touch(mapping, range.end.next_multiple_of(AROUND).min(len.next_multiple_of(PAGE)).saturating_sub(from));
+}
+
+/// Takes note that `bytes` of a mapping were touched, or are at once: a page of it at least.
 pub(crate) fn touch<R: Resident + 'static>(mapping: &Arc<R>, bytes: usize) {
     let bytes = bytes.max(PAGE);
     if mapping.touched().fetch_add(bytes, Ordering::Relaxed) == 0 {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
@@ -18,18 +18,40 @@ use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, segment_fil
 use crate::log::LogConfig;
 use crate::mmap::{MappedAppender, MappedReader};
 use crate::offset_index::{OffsetIndex, OffsetIndexWriter};
+use crate::open_segments::{self, Mapped, Turn};
 use crate::recovery::RecoveredSegment;
 use crate::time_index::{TimeIndex, TimeIndexWriter, TimestampOffset};
 use crate::transaction_index::{AbortedTransaction, TransactionIndex, TransactionIndexWriter};
 
-/// A segment as readers see it. Its files are mapped when it is first read.
+/// A segment as readers see it. Its files are mapped when it is read, and may be unmapped when others are.
 #[derive(Debug)]
 pub(crate) struct Segment {
     dir: Dir,
     base_offset: i64,
-    mapped: ArcSwapOption<SegmentFiles>,
+    maps: Arc<SegmentMaps>,
+}
+
+/// What of a segment is mapped now.
+#[derive(Debug, Default)]
+struct SegmentMaps {
+    files: ArcSwapOption<SegmentFiles>,
     /// Apart from the rest: who looks for aborted transactions looks into many segments of which it reads nothing.
-    aborted: OnceLock<TransactionIndex>,
+    aborted: ArcSwapOption<TransactionIndex>,
+    turn: Turn,
+}
+
+impl Mapped for SegmentMaps {
+    fn turn(&self) -> &Turn {
+        &self.turn
+    }
+
+    fn unmap(&self) {
+        self.files.store(None);
+        // That there is none is worth knowing, and takes no map.
+        if self.aborted.load().as_ref().is_some_and(|index| index.is_mapped()) {
+            self.aborted.store(None);
+        }
+    }
 }
 
 /// The mapped files of a segment.
@@ -44,7 +66,7 @@ pub(crate) struct SegmentFiles {
 impl Segment {
     /// A segment that nobody appends to. Nothing is opened yet.
     pub(crate) fn sealed(dir: Dir, base_offset: i64) -> Self {
-        Self { dir, base_offset, mapped: ArcSwapOption::empty(), aborted: OnceLock::new() }
+        Self { dir, base_offset, maps: Arc::default() }
     }
 
     pub(crate) fn base_offset(&self) -> i64 {
@@ -52,7 +74,8 @@ impl Segment {
     }
 
     pub(crate) fn files(&self) -> Result<Arc<SegmentFiles>, Error> {
-        if let Some(files) = self.mapped.load_full() {
+        if let Some(files) = self.maps.files.load_full() {
+            self.maps.turn.used();
             return Ok(files);
         }
         let path = |extension| segment_file(&self.dir, self.base_offset, extension);
@@ -69,28 +92,42 @@ impl Segment {
             path: log,
         });
         // Two readers may both get here; either mapping is as good.
-        self.mapped.store(Some(Arc::clone(&files)));
+        self.maps.files.store(Some(Arc::clone(&files)));
+        open_segments::admit(&self.maps);
         Ok(files)
     }
 
     /// The transactions whose markers are in this segment, of those that were aborted.
-    pub(crate) fn aborted(&self) -> Result<&TransactionIndex, Error> {
-        if let Some(index) = self.aborted.get() {
+    pub(crate) fn aborted(&self) -> Result<Arc<TransactionIndex>, Error> {
+        if let Some(index) = self.maps.aborted.load_full() {
+            self.maps.turn.used();
             return Ok(index);
         }
-        let index = TransactionIndex::open(&self.dir, &segment_file(&self.dir, self.base_offset, TRANSACTION_INDEX))?;
-        Ok(self.aborted.get_or_init(|| index))
+        let path = segment_file(&self.dir, self.base_offset, TRANSACTION_INDEX);
+        let index = Arc::new(TransactionIndex::open(&self.dir, &path)?);
+        self.maps.aborted.store(Some(Arc::clone(&index)));
+        if index.is_mapped() {
+            open_segments::admit(&self.maps);
+        }
+        Ok(index)
     }
 
-    /// Opens all files, so that whoever shares this segment can read it when they have lost their names.
+    /// Maps all files for as long as anyone shares this segment, so that it can be read when they have lost their names.
     pub(crate) fn open_all(&self) -> Result<(), Error> {
+        open_segments::keep(&*self.maps);
         self.files()?;
         self.aborted().map(|_| ())
     }
 
+    /// Its writer is done with it: from now on it is mapped as sealed segments are.
+    pub(crate) fn release(&self) {
+        self.maps.turn.release();
+        open_segments::admit(&self.maps);
+    }
+
     /// Bytes of the log file, in memory or on disk.
     pub(crate) fn size(&self) -> u64 {
-        match self.mapped.load().as_ref() {
+        match self.maps.files.load().as_ref() {
             Some(files) => files.log.len() as u64,
             None => {
                 self.dir.disk.status(&segment_file(&self.dir, self.base_offset, LOG)).map_or(0, |status| status.len)
@@ -113,7 +150,7 @@ impl Segment {
 
     /// Whether the segment has a file of aborted transactions, as far as it was looked at.
     pub(crate) fn has_aborted_file(&self) -> bool {
-        self.aborted.get().is_some_and(TransactionIndex::has_file)
+        self.maps.aborted.load().as_ref().is_some_and(|index| index.is_mapped())
     }
 
     /// Unlinks the files. Readers that have them mapped keep them until they are done.
@@ -145,7 +182,7 @@ impl Segment {
 impl SegmentFiles {
     /// The header of the batch at `position`, or `None` at the end of what is published.
     pub(crate) fn header_at(&self, position: usize) -> Option<BatchHeader> {
-        let bytes = self.log.bytes();
+        let bytes = self.log.look_at(position);
         let header = BatchHeader::parse(bytes.get(position..)?).ok()?;
         (header.size() <= bytes.len() - position).then_some(header)
     }
@@ -275,12 +312,12 @@ impl ActiveSegment {
         let files =
             SegmentFiles { path: path.clone(), log: log.reader(), offsets: offsets.reader(), times: times.reader() };
         let first_timestamp = files.header_at(0).map(|header| header.max_timestamp);
-        let shared = Arc::new(Segment {
-            dir: dir.clone(),
-            base_offset,
-            mapped: ArcSwapOption::from_pointee(files),
-            aborted: OnceLock::from(aborted.reader()),
-        });
+        let maps = SegmentMaps {
+            files: ArcSwapOption::from_pointee(files),
+            aborted: ArcSwapOption::from_pointee(aborted.reader()),
+            turn: Turn::kept(),
+        };
+        let shared = Arc::new(Segment { dir: dir.clone(), base_offset, maps: Arc::new(maps) });
         Ok(Self {
             shared,
             path,

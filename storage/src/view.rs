@@ -48,12 +48,12 @@ impl LogView {
         leader_epochs: LeaderEpochs,
     ) -> Self {
         Self {
+            leader_epochs,
             segments: ArcSwap::from_pointee(segments),
             log_start_offset: AtomicI64::new(log_start_offset),
             next_offset: AtomicI64::new(next_offset),
             last_stable_offset: AtomicI64::new(next_offset),
             recovery_point: AtomicI64::new(0),
-            leader_epochs,
         }
     }
 
@@ -192,16 +192,15 @@ impl LogView {
     }
 
     /// The record with the greatest timestamp, the first of them if several have it (KIP-734); `None` in an empty
-    /// log.
+    /// log. As in Kafka it may stand before the log's start, as long as its segment is there.
     pub fn max_timestamp(&self) -> Result<Option<TimestampAndOffset>, Error> {
-        let start = self.log_start_offset();
         let mut max: Option<(i64, i64, Arc<Segment>)> = None;
         for segment in self.segments.load().iter() {
             let files = segment.files()?;
             let found = files.max_timestamp(segment);
             files.intact()?;
             let offset = segment.base_offset() + i64::from(found.relative_offset);
-            if found.timestamp >= 0 && offset >= start && max.as_ref().is_none_or(|max| found.timestamp > max.0) {
+            if found.timestamp >= 0 && max.as_ref().is_none_or(|max| found.timestamp > max.0) {
                 max = Some((found.timestamp, offset, Arc::clone(segment)));
             }
         }
@@ -210,7 +209,7 @@ impl LogView {
         };
         let files = segment.files()?;
         let batch = files.batch_at_or_after(&segment, offset).and_then(|(position, _)| files.batch_at(position));
-        Ok(batch.and_then(|batch| first_record_where(&batch, |at| at.timestamp >= timestamp && at.offset >= start)))
+        Ok(batch.and_then(|batch| first_record_where(&batch, |at| at.timestamp >= timestamp)))
     }
 
     /// Begins anew at `segments`, as the writer's last segment changes.

@@ -54,6 +54,11 @@ impl ApacheKafka {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
     /// Starts the broker after it was stopped or killed, and waits until clients can connect.
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the broker runs already");

@@ -68,16 +68,31 @@ pub struct BrokerProcess {
     port: u16,
     admin: u16,
     args: Vec<String>,
+    /// `ulimit -n`, where it is not this process's own.
+    max_open_files: Option<u32>,
 }
 
 impl BrokerProcess {
     /// Starts a broker with further arguments.
     pub fn start(args: &[&str]) -> Self {
-        let dir = TempDir::with_prefix("brooklet-test-").unwrap();
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let mut broker = Self { child: None, dir, port: free_port(), admin: free_port(), args };
+        let mut broker = Self::prepared(args);
         broker.start_again();
         broker
+    }
+
+    /// Starts a broker that may have so many files open (`ulimit -n`).
+    pub fn limited(max_open_files: u32, args: &[&str]) -> Self {
+        let mut broker = Self::prepared(args);
+        broker.max_open_files = Some(max_open_files);
+        broker.start_again();
+        broker
+    }
+
+    /// A broker that is yet to be started: its data directory may be filled before.
+    pub fn prepared(args: &[&str]) -> Self {
+        let dir = TempDir::with_prefix("brooklet-test-").unwrap();
+        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+        Self { child: None, dir, port: free_port(), admin: free_port(), args, max_open_files: None }
     }
 
     /// `host:port` for clients.
@@ -111,8 +126,17 @@ impl BrokerProcess {
     pub fn start_again(&mut self) -> Duration {
         assert!(self.child.is_none(), "the broker runs already");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("log")).unwrap();
+        let binary = binary();
         let begun = Instant::now();
-        let child = Command::new(binary())
+        let mut command = match self.max_open_files {
+            None => Command::new(binary),
+            Some(limit) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(binary);
+                command
+            }
+        };
+        let child = command
             .args(["--listen", &self.bootstrap(), "--admin", &format!("127.0.0.1:{}", self.admin)])
             .arg("--data-dir")
             .arg(self.data_dir())

@@ -81,6 +81,13 @@ pub enum MemberEvent {
         /// With so many records.
         copied: usize,
     },
+    /// It knows how a transaction has ended.
+    Ended {
+        /// Its number.
+        transaction: i64,
+        /// Whether it was committed.
+        committed: bool,
+    },
     /// It was given a record.
     Record(ShownRecord),
 }
@@ -132,6 +139,12 @@ impl Client {
         lines(&self.run(&["consume", bootstrap, topic, &partitions.to_string(), &count.to_string()]))
     }
 
+    /// Writes transactions until it is told to stop, or cannot go on: `transact BOOTSTRAP TOPIC PARTITIONS
+    /// TRANSACTIONAL_ID FIRST`.
+    pub fn transact(self, bootstrap: &str, topic: &str, partitions: i32, id: &str, first: i64) -> Member {
+        Member::begin(self, &["transact", bootstrap, topic, &partitions.to_string(), id, &first.to_string()])
+    }
+
     /// Joins a group.
     pub fn join(self, bootstrap: &str, topic: &str, group: &str, session_timeout_ms: Option<u32>) -> Member {
         let timeout = session_timeout_ms.map(|ms| ms.to_string());
@@ -149,6 +162,8 @@ pub struct Copier {
     member: Member,
     /// How often it was started again because it could not go on.
     pub restarts: usize,
+    /// How often that may be.
+    pub patience: usize,
 }
 
 impl Copier {
@@ -156,7 +171,7 @@ impl Copier {
     pub fn start(client: Client, args: &[&str]) -> Self {
         let args: Vec<String> = ["copy"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
         let member = Self::member(client, &args);
-        Self { client, args, member, restarts: 0 }
+        Self { client, args, member, restarts: 0, patience: 20 }
     }
 
     fn member(client: Client, args: &[String]) -> Member {
@@ -177,7 +192,7 @@ impl Copier {
     pub fn watch(&mut self) {
         if self.member.child.try_wait().unwrap().is_some() {
             let said = locked(&self.member.diagnostics).clone();
-            assert!(self.restarts < 20, "{} ends again and again: {said}", self.client.0);
+            assert!(self.restarts < self.patience, "{} ends again and again: {said}", self.client.0);
             eprintln!("{} is started again, which ended with: {said}", self.client.0);
             self.restarts += 1;
             self.member = Self::member(self.client, &self.args);
@@ -201,6 +216,14 @@ impl Running {
     /// Whether it has ended.
     pub fn is_finished(&self) -> bool {
         self.thread.is_finished()
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// What it said if that was not a good one.
+    pub fn outcome(self) -> Result<String, String> {
+        self.thread.join().map_err(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default())
     }
 
     /// Waits for its end, which must be a good one.
@@ -277,6 +300,16 @@ impl Member {
             _ => None,
         });
         records.collect()
+    }
+
+    /// What it said last before it ended; `None` while it runs.
+    pub fn ended(&mut self) -> Option<String> {
+        self.child.try_wait().unwrap().map(|_| locked(&self.diagnostics).clone())
+    }
+
+    /// Takes what it has said since this was last called.
+    pub fn take_events(&mut self) -> Vec<MemberEvent> {
+        std::mem::take(&mut *locked(&self.events))
     }
 
     /// Kills it as `kill -9` does.

@@ -10,6 +10,7 @@ pub mod client;
 pub mod connect;
 pub mod differential;
 pub mod java;
+pub mod log_client;
 pub mod matrix;
 pub mod postgres;
 pub mod subject;

@@ -3,10 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use brooklet_protocol::records::{BatchBuilder, CompressionType};
 use brooklet_tests::broker::BrokerProcess;
 use brooklet_tests::client::Client;
-use brooklet_tests::root;
+use brooklet_tests::log_client::{LogClient, Producer};
+use brooklet_tests::{root, wait_until};
 
 /// What the tool prints or throws when a log or an index is not sound.
 const COMPLAINTS: [&str; 8] = [
@@ -116,4 +119,106 @@ fn logs_and_indexes_are_sound_to_kafkas_own_tool() {
     let text = dump(&["--offsets-decoder"], &offsets);
     assert!(text.contains(r#""group":"g","topic":"t","partition":0"#), "{text}");
     assert!(text.contains(r#""protocolType":"consumer""#), "{text}");
+}
+
+/// A batch of a producer or of nobody, `count` records with keys from a few.
+fn batch(producer: Option<(&Producer, i32)>, at: i64, number: i64, count: i64) -> bytes::Bytes {
+    let codecs = [CompressionType::None, CompressionType::Gzip, CompressionType::Lz4, CompressionType::Zstd];
+    let mut builder = BatchBuilder::new().compression(codecs[usize::try_from(number).unwrap() % codecs.len()]);
+    if let Some((producer, sequence)) = producer {
+        builder = builder.producer(producer.id, producer.epoch, sequence);
+        if producer.transactional_id.is_some() {
+            builder = builder.transactional();
+        }
+    }
+    for record in 0..count {
+        let key = format!("key-{}", (number * 3 + record) % 50);
+        let value = (record % 7 > 0).then(|| format!("{number}-{record}-{}", "x".repeat(100)));
+        builder.push(at, Some(key.as_bytes()), value.as_ref().map(String::as_bytes), &[(b"header", None)]);
+    }
+    builder.build().unwrap()
+}
+
+/// Six segments of plain, idempotent and transactional batches; each third transaction is aborted. Returns how many are.
+fn write_segments(client: &mut LogClient, topic: &str) -> usize {
+    let idempotent = client.init_producer(None);
+    let transactional = client.init_producer(Some(topic));
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    let (mut sequence, mut transactional_sequence, mut aborted) = (0, 0, 0);
+    for number in 0..180 {
+        // Each thirty batches another two hours have passed, and a segment ends after one.
+        let at = now + (number / 30) * 2 * 3_600_000 + number;
+        match number % 3 {
+            0 => client.produce(topic, 0, batch(None, at, number, 5)),
+            1 => {
+                let offset = client.produce(topic, 0, batch(Some((&idempotent, sequence)), at, number, 5));
+                sequence += 5;
+                offset
+            }
+            _ => {
+                client.add_to_transaction(&transactional, topic, 0);
+                let batch = batch(Some((&transactional, transactional_sequence)), at, number, 5);
+                let offset = client.try_produce(topic, 0, batch, Some(topic)).unwrap();
+                transactional_sequence += 5;
+                client.end_transaction(&transactional, number % 9 != 8);
+                aborted += usize::from(number % 9 == 8);
+                offset
+            }
+        };
+    }
+    aborted
+}
+
+#[test]
+fn transactions_and_what_compaction_leaves_are_sound_to_kafkas_own_tool() {
+    let set = ["log.index.interval.bytes=1024", "log.cleaner.backoff.ms=100", "log.initial.task.delay.ms=0"];
+    let mut broker = BrokerProcess::start(&set.map(|config| ["--set", config]).concat());
+    let mut client = LogClient::connect(&broker.bootstrap());
+    let configs = [("segment.ms", "3600000"), ("message.timestamp.after.max.ms", "9223372036854775807")];
+    let compact = [("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.0")];
+    client.create("kept", 1, &configs);
+    client.create("compacted", 1, &[configs, compact].concat());
+    let aborted = write_segments(&mut client, "kept");
+    assert_eq!(write_segments(&mut client, "compacted"), aborted);
+    let checkpoint = broker.data_dir().join("cleaner-offset-checkpoint");
+    wait_until("compaction up to the last segment", Duration::from_secs(30), || {
+        let last = files(&broker.data_dir().join("compacted-0"), "log").pop().unwrap();
+        let base: i64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        std::fs::read_to_string(&checkpoint).is_ok_and(|text| text.contains(&format!("compacted 0 {base}\n")))
+    });
+    // An unfinished end, as a killed process leaves it, is cut off before it is looked at.
+    broker.kill();
+    broker.start_again();
+    for topic in ["kept", "compacted"] {
+        LogClient::connect(&broker.bootstrap()).produce(topic, 0, batch(None, 0, 0, 1));
+    }
+    broker.stop();
+
+    let mut counts = Vec::new();
+    for topic in ["kept", "compacted"] {
+        let dir = broker.data_dir().join(format!("{topic}-0"));
+        let logs = files(&dir, "log");
+        let text = dump(&["--deep-iteration"], &logs);
+        counts.push(text.lines().filter(|line| line.starts_with("| offset:")).count());
+        assert!(text.contains("isTransactional: true") && text.contains("endTxnMarker"), "{text}");
+        let (indexes, times) = (files(&dir, "index"), files(&dir, "timeindex"));
+        assert!(!indexes.is_empty() && !times.is_empty());
+        for checked in ["--index-sanity-check", "--verify-index-only"] {
+            dump(&[checked], &indexes);
+        }
+        dump(&[], &indexes);
+        dump(&[], &times);
+        dump(&["--index-sanity-check"], &times);
+        let transactions = files(&dir, "txnindex");
+        let text = dump(&[], &transactions);
+        let entries = text.lines().filter(|line| line.contains("lastStableOffset")).count();
+        // Once nothing is left of what was aborted, compaction lets go of the entry too, but for the segment not compacted.
+        assert!(
+            if topic == "kept" { entries == aborted } else { (1..=aborted).contains(&entries) },
+            "{entries}: {text}"
+        );
+        let producers = dump(&[], &files(&dir, "snapshot"));
+        assert!(producers.matches("producerId: ").count() >= 2, "{producers}");
+    }
+    assert!(counts[1] * 2 < counts[0], "{counts:?}: compaction has taken most away");
 }

@@ -44,13 +44,17 @@ pub enum AlterError {
     /// What would come of it is wrong: `INVALID_CONFIG`.
     #[error("{0}")]
     InvalidConfig(String),
+    /// There is no such operation, on which Kafka's controller fails: `UNKNOWN_SERVER_ERROR`.
+    #[error("unknown operation type {0}")]
+    UnknownOperation(i8),
 }
 
 impl ConfigChange {
     /// Reads the changes that a request names for one resource: name, operation and value of each.
     ///
     /// # Errors
-    /// [`AlterError::InvalidRequest`] when a name is repeated, a value is missing or there is no such operation.
+    /// [`AlterError::InvalidRequest`] when a name is repeated or a value is missing, [`AlterError::UnknownOperation`] when
+    /// there is no such operation.
     pub fn parse_all<'a>(
         requested: impl IntoIterator<Item = (&'a str, i8, Option<&'a str>)>,
     ) -> Result<Vec<Self>, AlterError> {
@@ -66,7 +70,7 @@ impl ConfigChange {
                     1 => AlterOp::Delete,
                     2 => AlterOp::Append(value),
                     3 => AlterOp::Subtract(value),
-                    _ => return Err(AlterError::InvalidRequest(format!("unknown operation type {op}"))),
+                    _ => return Err(AlterError::UnknownOperation(op)),
                 };
                 Ok(Self { name: name.to_owned(), op })
             })
@@ -122,15 +126,12 @@ fn refuse_nulls<'a>(values: impl Iterator<Item = (&'a str, Option<&'a str>)>) ->
     Err(AlterError::InvalidRequest(format!("null value not supported for {}", nulls.join(", "))))
 }
 
-/// What is set for a topic after these changes.
-pub fn alter_topic(
-    overrides: &ConfigMap,
-    changes: &[ConfigChange],
-    broker: &BrokerLayers,
-) -> Result<ConfigMap, AlterError> {
-    let altered = apply(overrides, changes, topic_config)?;
-    validate_topic(&altered, broker)?;
-    Ok(altered)
+/// What would be set for a topic after these changes, which is checked by [`validate_topic`].
+///
+/// # Errors
+/// [`AlterError::InvalidConfig`] when something is added to or taken off what is no list.
+pub fn changed_topic(overrides: &ConfigMap, changes: &[ConfigChange]) -> Result<ConfigMap, AlterError> {
+    apply(overrides, changes, topic_config)
 }
 
 /// Checks everything that would be set for a topic, as at its creation.

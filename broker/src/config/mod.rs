@@ -38,7 +38,7 @@ mod value;
 mod yaml;
 
 pub use alter::{
-    AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_group, alter_topic, parse_created,
+    AlterError, AlterOp, ConfigChange, DynamicScope, alter_broker, alter_group, changed_topic, parse_created,
     parse_replacement, replace_broker, validate_group, validate_topic,
 };
 pub use broker::{

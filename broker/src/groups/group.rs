@@ -94,10 +94,10 @@ impl Group {
         }
     }
 
-    /// Nobody is in it or on the way, and nobody ever was: without offsets there is nothing to know of it.
+    /// Nobody is in it, and nobody ever was.
     pub(crate) fn is_vacant(&self) -> bool {
         match self {
-            Self::Classic(group) => group.is_unused() && group.was_never_used(),
+            Self::Classic(group) => group.is_vacant(),
             Self::Consumer(_) | Self::Share(_) | Self::Streams(_) => false,
         }
     }

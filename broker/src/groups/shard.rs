@@ -174,6 +174,10 @@ impl GroupShard {
 
     pub(crate) fn sync(&mut self, token: Token, request: &SyncRequest, around: &Surroundings<'_>) {
         let now = around.now;
+        if request.group_id.is_empty() {
+            self.effects.push(Effect::Sync(token, SyncResponse::error(ErrorCode::InvalidGroupId)));
+            return;
+        }
         if let Some(synced) =
             self.with_consumer(&request.group_id, around, |group, step| group.sync_classic(request, step))
         {
@@ -183,15 +187,14 @@ impl GroupShard {
         if self.step_classic(&request.group_id, now, |group, turn| group.sync(token, request, turn)).is_some() {
             return;
         }
-        let error = match request.group_id.is_empty() {
-            true => ErrorCode::InvalidGroupId,
-            false => ErrorCode::UnknownMemberId,
-        };
-        self.effects.push(Effect::Sync(token, SyncResponse::error(error)));
+        self.effects.push(Effect::Sync(token, SyncResponse::error(ErrorCode::UnknownMemberId)));
     }
 
     pub(crate) fn heartbeat(&mut self, member: &MemberIdentity, around: &Surroundings<'_>) -> ErrorCode {
         let now = around.now;
+        if member.group_id.is_empty() {
+            return ErrorCode::InvalidGroupId;
+        }
         let beaten = self.with_consumer(&member.group_id, around, |group, step| group.heartbeat_classic(member, step));
         if let Some(outcome) = beaten {
             return outcome.err().unwrap_or_default();
@@ -199,7 +202,6 @@ impl GroupShard {
         let outcome = self.step_classic(&member.group_id, now, |group, turn| group.heartbeat(member, turn));
         match outcome {
             Some(outcome) => outcome.err().unwrap_or_default(),
-            None if member.group_id.is_empty() => ErrorCode::InvalidGroupId,
             None => ErrorCode::UnknownMemberId,
         }
     }
@@ -225,9 +227,6 @@ impl GroupShard {
     /// The records that commit the offsets, or why none may be.
     pub(crate) fn commit(&mut self, request: &CommitRequest, around: &Surroundings<'_>) -> Result<Proposal, ErrorCode> {
         let (member, now) = (&request.member, around.now);
-        if member.group_id.is_empty() {
-            return Err(ErrorCode::InvalidGroupId);
-        }
         let knows_epochs = request.knows_group_id_not_found;
         let admitted = self.step(&member.group_id, now, |group, turn| group.admit_commit(member, knows_epochs, turn));
         let admission = match admitted {
@@ -297,6 +296,9 @@ impl GroupShard {
 
     /// The records that take these offsets away. Those of topics to which a member subscribes stay.
     pub(crate) fn delete_offsets(&self, group_id: &str, partitions: &[(String, i32)]) -> Result<Proposal, ErrorCode> {
+        if group_id.is_empty() {
+            return Err(ErrorCode::InvalidGroupId);
+        }
         let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         group.check_offset_delete()?;
         let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
@@ -320,7 +322,6 @@ impl GroupShard {
         let mut proposal = Proposal { outcomes: Vec::new(), records: Vec::new() };
         for group_id in group_ids {
             let outcome = match self.groups.get(group_id.as_str()) {
-                _ if group_id.is_empty() => ErrorCode::InvalidGroupId,
                 None => ErrorCode::GroupIdNotFound,
                 Some(group) => match group.check_delete() {
                     Err(error) => error,
@@ -349,11 +350,13 @@ impl GroupShard {
     }
 
     pub(crate) fn list(&self) -> Vec<GroupListing> {
-        self.groups.values().map(Group::listing).collect()
+        let is_shown = |group: &&Group| group.classic().is_none_or(ClassicGroup::is_shown);
+        self.groups.values().filter(is_shown).map(Group::listing).collect()
     }
 
     pub(crate) fn describe(&self, group_id: &str) -> Option<GroupDescription> {
-        self.groups.get(group_id)?.classic().map(ClassicGroup::describe)
+        let group = self.groups.get(group_id)?.classic()?;
+        group.is_shown().then(|| group.describe())
     }
 
     /// Takes in a record that is stored, live. Group metadata is not taken in: the group that wrote it is ahead of it.
@@ -384,7 +387,7 @@ impl GroupShard {
                 GroupRecordKey::OffsetCommit(key) => {
                     let value = value.map(OffsetCommitValue::decode).transpose()?;
                     match value {
-                        Some(_) => self.group_or_new(&key.group, now),
+                        Some(_) => self.keep_group(&key.group, now),
                         None => self.transactional.forget(&key),
                     }
                     self.offsets.replay(key, value);
@@ -414,11 +417,16 @@ impl GroupShard {
         }
     }
 
-    pub(super) fn group_or_new(&mut self, group_id: &str, now: Now) {
-        if !self.groups.contains_key(group_id) {
-            let id: Arc<str> = group_id.into();
-            self.groups.insert(Arc::clone(&id), Group::empty(id, now.wall_ms));
+    /// An offset of a group is kept, which makes it one if it was none.
+    pub(super) fn keep_group(&mut self, group_id: &str, now: Now) {
+        if let Some(group) = self.group_or_new(group_id, now).classic_mut() {
+            group.keep();
         }
+    }
+
+    fn group_or_new(&mut self, group_id: &str, now: Now) -> &mut Group {
+        let id: Arc<str> = group_id.into();
+        self.groups.entry(Arc::clone(&id)).or_insert_with(|| Group::empty(id, now.wall_ms))
     }
 
     /// Lets a classic group take a step; `None` if there is no such group, or it is of another kind.
@@ -431,7 +439,7 @@ impl GroupShard {
         self.step(group_id, now, |group, turn| group.classic_mut().map(|group| step(group, turn))).flatten()
     }
 
-    /// Lets a group take a step, if it exists. A group that nobody ever made use of is gone after it.
+    /// Lets a group take a step, if it exists.
     fn step<T>(&mut self, group_id: &str, now: Now, step: impl FnOnce(&mut Group, &mut Turn<'_>) -> T) -> Option<T> {
         let group = self.groups.get_mut(group_id)?;
         let mut turn = Turn {
@@ -441,10 +449,6 @@ impl GroupShard {
             timers: &mut self.timers,
             effects: &mut self.effects,
         };
-        let outcome = step(group, &mut turn);
-        if group.is_vacant() && !self.offsets.has_any(group_id) && !self.transactional.has_any(group_id) {
-            self.groups.remove(group_id);
-        }
-        Some(outcome)
+        Some(step(group, &mut turn))
     }
 }

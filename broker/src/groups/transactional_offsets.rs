@@ -126,7 +126,7 @@ impl GroupShard {
         let taken = GroupRecordKey::decode(key).and_then(|key| {
             if let GroupRecordKey::OffsetCommit(key) = key {
                 let value = OffsetCommitValue::decode(value)?;
-                self.group_or_new(&key.group, now);
+                self.keep_group(&key.group, now);
                 let order = self.offsets.next_order();
                 self.transactional.add(marked, key, order, value);
             }

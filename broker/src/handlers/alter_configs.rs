@@ -8,7 +8,7 @@ use brooklet_protocol::messages::alter_configs_request::AlterConfigsResource;
 use brooklet_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use brooklet_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
-use super::config_resources::{Change, Refused, Resource, refused};
+use super::config_resources::{Change, Once, Refused, Resource, refused};
 use crate::apis::{Api, RequestContext};
 use crate::config::parse_replacement;
 
@@ -16,8 +16,11 @@ pub(crate) const API: Api = Api::new::<AlterConfigsRequest>("AlterConfigs", 0..=
 
 #[allow(clippy::unused_async, reason = "handlers have one shape")]
 pub(crate) async fn handle(cx: &RequestContext, request: AlterConfigsRequest) -> AlterConfigsResponse {
+    let once = Once::of(request.resources.iter().map(|asked| (asked.resource_type, &*asked.resource_name)));
     let responses = request.resources.iter().map(|asked| {
-        let (error, message) = alter(cx, asked, request.validate_only).err().unwrap_or((ErrorCode::None, None));
+        let altered = once.check(asked.resource_type, &asked.resource_name);
+        let altered = altered.and_then(|()| alter(cx, asked, request.validate_only));
+        let (error, message) = altered.err().unwrap_or((ErrorCode::None, None));
         AlterConfigsResourceResponse::default()
             .with_error_code(error.code())
             .with_error_message(message)

@@ -1,6 +1,7 @@
 //! What has configs: topics, groups, the broker, its loggers and subscriptions to clients' metrics. Shared by the
 //! handlers that describe and alter them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use brooklet_protocol::{ErrorCode, StrBytes};
@@ -9,14 +10,15 @@ use super::{refusal, text};
 use crate::apis::RequestContext;
 use crate::config::{
     AlterError, BrokerLayers, ConfigChange, ConfigMap, DynamicScope, alter_broker, alter_client_metrics, alter_group,
-    alter_topic, replace_broker, validate_client_metrics, validate_group, validate_topic,
+    changed_topic, replace_broker, validate_client_metrics, validate_group, validate_topic,
 };
 use crate::node::NodeConfig;
 use crate::topics::{Topic, TopicError, check_name};
 
 /// A resource that a request names.
 pub(super) enum Resource {
-    Topic(Arc<Topic>),
+    /// A topic, by a name that may be none, of a topic that may not exist.
+    Topic(String),
     /// This broker, or with the empty name all brokers.
     Broker(DynamicScope),
     /// The loggers of this broker.
@@ -35,6 +37,25 @@ pub(super) enum Change {
     All(ConfigMap),
 }
 
+/// How often a request names each resource.
+pub(super) struct Once<'a>(HashMap<(i8, &'a str), usize>);
+
+impl<'a> Once<'a> {
+    pub(super) fn of(named: impl Iterator<Item = (i8, &'a str)>) -> Self {
+        let mut counts = HashMap::new();
+        named.for_each(|resource| *counts.entry(resource).or_default() += 1);
+        Self(counts)
+    }
+
+    /// Refuses a resource that is named twice: which of the two should count cannot be told.
+    pub(super) fn check(&self, resource_type: i8, name: &'a str) -> Result<(), Refused> {
+        match self.0.get(&(resource_type, name)) {
+            Some(2..) => Err(invalid("each resource must be named at most once".to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// An error's code and message.
 pub(super) type Refused = (ErrorCode, Option<StrBytes>);
 
@@ -49,11 +70,7 @@ impl Resource {
     /// The resource of this type and name.
     pub(super) fn find(cx: &RequestContext, resource_type: i8, name: &str) -> Result<Self, Refused> {
         match resource_type {
-            TOPIC => {
-                check_name(name).map_err(|error| refusal(&error))?;
-                let unknown = || refusal(&TopicError::Unknown(name.to_owned()));
-                cx.node.topics.by_name(name).map(Self::Topic).ok_or_else(unknown)
-            }
+            TOPIC => Ok(Self::Topic(name.to_owned())),
             BROKER if name.is_empty() => Ok(Self::Broker(DynamicScope::Default)),
             BROKER if name == cx.node.node_id().to_string() => Ok(Self::Broker(DynamicScope::Broker)),
             BROKER => Err(invalid(format!("the only broker is {}, not '{name}'", cx.node.node_id()))),
@@ -81,17 +98,33 @@ impl Resource {
     }
 }
 
-fn change_topic(cx: &RequestContext, topic: &Topic, change: &Change, validate_only: bool) -> Result<(), Refused> {
+/// The topic of this name.
+pub(super) fn topic(cx: &RequestContext, name: &str) -> Result<Arc<Topic>, Refused> {
+    check_name(name).map_err(|error| refusal(&error))?;
+    cx.node.topics.by_name(name).ok_or_else(|| refusal(&TopicError::Unknown(name.to_owned())))
+}
+
+/// Kafka looks at the configs first, and at whether there is such a topic last.
+fn change_topic(cx: &RequestContext, name: &str, change: &Change, validate_only: bool) -> Result<(), Refused> {
     let config = cx.node.config();
+    let found = cx.node.topics.by_name(name);
     let overrides = match change {
-        Change::Some(changes) => alter_topic(&topic.settings().overrides, changes, &config.layers),
-        Change::All(configs) => validate_topic(configs, &config.layers).map(|_| configs.clone()),
+        Change::Some(changes) => {
+            let present = found.map(|topic| topic.settings().overrides.clone()).unwrap_or_default();
+            changed_topic(&present, changes).map_err(|error| refused(&error))?
+        }
+        Change::All(configs) => configs.clone(),
     };
-    let overrides = overrides.map_err(|error| refused(&error))?;
+    if name.is_empty() {
+        return Err(invalid("there are no configs for all topics, a topic must be named".to_owned()));
+    }
+    check_name(name).map_err(|error| refusal(&error))?;
+    validate_topic(&overrides, &config.layers).map_err(|error| refused(&error))?;
+    let topic = topic(cx, name)?;
     if validate_only {
         return Ok(());
     }
-    cx.node.topics.configure(topic, overrides, &config.layers).map_err(|error| refusal(&error))
+    cx.node.topics.configure(&topic, overrides, &config.layers).map_err(|error| refusal(&error))
 }
 
 fn change_broker(
@@ -170,6 +203,7 @@ pub(super) fn refused(error: &AlterError) -> Refused {
     let code = match error {
         AlterError::InvalidRequest(_) => ErrorCode::InvalidRequest,
         AlterError::InvalidConfig(_) => ErrorCode::InvalidConfig,
+        AlterError::UnknownOperation(_) => ErrorCode::UnknownServerError,
     };
     (code, Some(text(error.to_string())))
 }

@@ -9,7 +9,7 @@ use brooklet_protocol::messages::describe_configs_response::{
 };
 use brooklet_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
-use super::config_resources::Resource;
+use super::config_resources::{Refused, Resource, topic};
 use super::text;
 use crate::apis::{Api, RequestContext};
 use crate::config::{
@@ -27,9 +27,10 @@ pub(crate) async fn handle(cx: &RequestContext, request: DescribeConfigsRequest)
             .with_resource_name(asked.resource_name.clone());
         let wanted =
             |name: &str| asked.configuration_keys.as_ref().is_none_or(|keys| keys.iter().any(|key| &**key == name));
-        match Resource::find(cx, asked.resource_type, &asked.resource_name) {
-            Ok(resource) => {
-                let entries = describe(cx, &resource, wanted).into_iter();
+        let resource = Resource::find(cx, asked.resource_type, &asked.resource_name);
+        match resource.and_then(|resource| describe(cx, &resource, wanted)) {
+            Ok(entries) => {
+                let entries = entries.into_iter();
                 result.with_configs(entries.map(|entry| answer(cx.version, &request, entry)).collect())
             }
             Err((code, message)) => result.with_error_code(code.code()).with_error_message(message),
@@ -38,16 +39,20 @@ pub(crate) async fn handle(cx: &RequestContext, request: DescribeConfigsRequest)
     DescribeConfigsResponse::default().with_results(results.collect())
 }
 
-fn describe(cx: &RequestContext, resource: &Resource, wanted: impl Fn(&str) -> bool) -> Vec<ConfigEntry> {
+fn describe(
+    cx: &RequestContext,
+    resource: &Resource,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<ConfigEntry>, Refused> {
     let layers = &cx.node.config().layers;
-    match resource {
-        Resource::Topic(topic) => describe_topic(&topic.settings().overrides, layers, wanted),
+    Ok(match resource {
+        Resource::Topic(name) => describe_topic(&topic(cx, name)?.settings().overrides, layers, wanted),
         Resource::Group(group_id) => describe_group(&cx.node.configs_of_group(group_id), layers, wanted),
         Resource::Broker(DynamicScope::Broker) => describe_broker(layers, wanted),
         Resource::Broker(DynamicScope::Default) => describe_dynamic_default(layers, wanted),
         Resource::BrokerLogger => cx.node.loggers.describe(wanted),
         Resource::ClientMetrics(name) => describe_client_metrics(&cx.node.topics.client_metrics(name), wanted),
-    }
+    })
 }
 
 fn answer(version: i16, request: &DescribeConfigsRequest, entry: ConfigEntry) -> DescribeConfigsResourceResult {

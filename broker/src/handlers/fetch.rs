@@ -230,14 +230,16 @@ fn aborted(view: &LogView, from: i64, slice: &LogSlice) -> Result<Vec<AbortedTra
         .collect())
 }
 
+/// What is not there has no aborted transactions, of what cannot be read they are not told, as Kafka has it.
 fn refused(index: i32, error: ErrorCode) -> FetchedPartition {
+    let is_missing = matches!(error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId);
     FetchedPartition {
         index,
         error,
         high_watermark: UNKNOWN_OFFSET,
         last_stable_offset: UNKNOWN_OFFSET,
         log_start_offset: UNKNOWN_OFFSET,
-        aborted: Some(Vec::new()),
+        aborted: is_missing.then(Vec::new),
         records: Bytes::new(),
     }
 }

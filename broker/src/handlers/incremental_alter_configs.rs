@@ -7,7 +7,7 @@ use brooklet_protocol::messages::incremental_alter_configs_request::AlterConfigs
 use brooklet_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use brooklet_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::config_resources::{Change, Refused, Resource, refused};
+use super::config_resources::{Change, Once, Refused, Resource, refused};
 use crate::apis::{Api, RequestContext};
 use crate::config::ConfigChange;
 
@@ -18,8 +18,11 @@ pub(crate) async fn handle(
     cx: &RequestContext,
     request: IncrementalAlterConfigsRequest,
 ) -> IncrementalAlterConfigsResponse {
+    let once = Once::of(request.resources.iter().map(|asked| (asked.resource_type, &*asked.resource_name)));
     let responses = request.resources.iter().map(|asked| {
-        let (error, message) = alter(cx, asked, request.validate_only).err().unwrap_or((ErrorCode::None, None));
+        let altered = once.check(asked.resource_type, &asked.resource_name);
+        let altered = altered.and_then(|()| alter(cx, asked, request.validate_only));
+        let (error, message) = altered.err().unwrap_or((ErrorCode::None, None));
         AlterConfigsResourceResponse::default()
             .with_error_code(error.code())
             .with_error_message(message)

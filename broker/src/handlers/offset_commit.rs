@@ -54,14 +54,11 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
     if commit.offsets.is_empty() {
         return response(request.topics, outcomes);
     }
-    match cx.node.groups.commit(commit).await {
-        Ok(committed) => {
-            let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
-            for (outcome, committed) in pending.zip(committed) {
-                *outcome = committed;
-            }
-        }
-        Err(error) => outcomes.fill(error),
+    let committed = cx.node.groups.commit(commit).await;
+    let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
+    match committed {
+        Ok(committed) => pending.zip(committed).for_each(|(outcome, committed)| *outcome = committed),
+        Err(error) => pending.for_each(|outcome| *outcome = error),
     }
     response(request.topics, outcomes)
 }

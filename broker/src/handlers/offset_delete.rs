@@ -1,6 +1,7 @@
 //! OffsetDelete: v0 (KIP-496)
 //!
-//! Takes offsets of a group away, but for topics to which a member subscribes.
+//! Takes offsets of a group away, but for topics to which a member subscribes. Partitions that do not exist are refused one
+//! by one.
 
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};

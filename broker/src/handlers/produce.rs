@@ -144,10 +144,12 @@ impl Append {
         let settings = topic.settings();
         let now_ms = cx.node.clock.wall_ms();
         let records = data.records.unwrap_or_default();
-        let sent = validate::single_batch(&records).map_err(|error| Refusal::from(refusal(&error)))?;
-        if sent.header().attributes.compression() == Ok(CompressionType::Zstd) && cx.version < 7 {
+        let malformed = |error| Refusal::from(refusal(&error));
+        let first = validate::first_batch(&records).map_err(malformed)?;
+        if first.header().attributes.compression() == Ok(CompressionType::Zstd) && cx.version < 7 {
             return Err(Refusal::because(ErrorCode::UnsupportedCompressionType, "zstd needs Produce v7"));
         }
+        validate::only_batch(&first, &records).map_err(malformed)?;
         if !acks_known {
             return Err(Refusal::code(ErrorCode::InvalidRequiredAcks));
         }

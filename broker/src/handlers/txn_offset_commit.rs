@@ -41,14 +41,11 @@ pub(crate) async fn handle(cx: &RequestContext, request: TxnOffsetCommitRequest)
         }
     }
     if !offsets.is_empty() {
-        match commit(cx, &request, offsets).await {
-            Ok(committed) => {
-                let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
-                for (outcome, committed) in pending.zip(committed) {
-                    *outcome = committed;
-                }
-            }
-            Err(error) => outcomes.fill(error),
+        let committed = commit(cx, &request, offsets).await;
+        let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
+        match committed {
+            Ok(committed) => pending.zip(committed).for_each(|(outcome, committed)| *outcome = committed),
+            Err(error) => pending.for_each(|outcome| *outcome = error),
         }
     }
     let mut outcomes = outcomes.into_iter();

@@ -20,7 +20,7 @@ use crate::config::{ShareAutoOffsetReset, ShareGroupConfig};
 use crate::coordinator::timer::Millis;
 use crate::error::ToErrorCode;
 use crate::fetch_wait::FetchWaiters;
-use crate::partition::{LEADER_EPOCH, Partition};
+use crate::partition::Partition;
 
 /// Why what a member has could not be changed.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ impl DeliveredPartition {
         wall_ms: i64,
     ) -> Result<Self, ErrorCode> {
         let view = Arc::clone(partition.view().map_err(|error| error.error_code())?);
-        let kept = state.read(&key, LEADER_EPOCH).map_err(ShareStateError::seen_by_member)?;
+        let kept = state.read(&key, partition.leader_epoch()).map_err(ShareStateError::seen_by_member)?;
         let start_offset = match kept.start_offset {
             NO_START_OFFSET => first_offset(&view, config.auto_offset_reset, wall_ms)?,
             offset => offset,
@@ -236,7 +236,7 @@ impl DeliveredPartition {
         }
         let write = StateWrite {
             state_epoch: self.state_epoch,
-            leader_epoch: LEADER_EPOCH,
+            leader_epoch: self.partition.leader_epoch(),
             start_offset: delivery.start_offset(),
             delivery_complete_count: delivery.delivery_complete_count(transition),
             state_batches: transition.state_batches(),

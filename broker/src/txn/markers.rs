@@ -13,10 +13,7 @@ use crate::clock::Clock;
 use crate::error::ToErrorCode;
 use crate::groups::runtime::GroupCoordinator;
 use crate::partition::Partition;
-use crate::topics::{CONSUMER_OFFSETS, Topics};
-
-/// Epoch of this coordinator: like that of every partition's leader, it never changes.
-const COORDINATOR_EPOCH: i32 = crate::partition::LEADER_EPOCH;
+use crate::topics::{CONSUMER_OFFSETS, TRANSACTION_STATE, Topics};
 
 /// The end of a producer's transaction, for one partition.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +46,7 @@ pub(crate) struct MarkerWriter {
 impl MarkerWriter {
     /// Writes a transaction's markers. Returns the partitions where that is done with.
     pub(crate) async fn write(&self, pending: PendingMarkers) -> Vec<TopicPartition> {
-        let end = EndTransactionMarker { commit: pending.commit, coordinator_epoch: COORDINATOR_EPOCH };
+        let end = EndTransactionMarker { commit: pending.commit, coordinator_epoch: self.coordinator_epoch() };
         let marker = Marker { producer: pending.producer, end, version: pending.version };
         let mut written = Vec::with_capacity(pending.partitions.len());
         for partition in pending.partitions {
@@ -58,6 +55,12 @@ impl MarkerWriter {
             }
         }
         written
+    }
+
+    /// Epoch of this coordinator: that of the leader of its partitions, the greatest where Kafka has left several.
+    fn coordinator_epoch(&self) -> i32 {
+        let partitions = self.topics.by_name(TRANSACTION_STATE).map(|topic| topic.partitions());
+        partitions.and_then(|all| all.iter().map(|partition| partition.leader_epoch()).max()).unwrap_or(0)
     }
 
     async fn write_one(&self, marker: Marker, at: &TopicPartition, transactional_id: &str) -> bool {

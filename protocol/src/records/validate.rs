@@ -112,7 +112,8 @@ const MAX_REWRITE_BYTES: usize = 256 * 1024 * 1024;
 
 /// Checks the records that a client sent for one partition. `now_ms` is the broker's time since 1970.
 pub fn validate(records: &Bytes, rules: &BatchRules, now_ms: i64) -> Result<ValidBatch, InvalidBatch> {
-    let batch = single_batch(records)?;
+    let batch = first_batch(records)?;
+    only_batch(&batch, records)?;
     let header = *batch.header();
     if header.size() > rules.max_message_bytes {
         return Err(InvalidBatch::TooLarge { size: header.size(), max: rules.max_message_bytes });
@@ -133,19 +134,23 @@ pub fn validate(records: &Bytes, rules: &BatchRules, now_ms: i64) -> Result<Vali
     Ok(valid)
 }
 
-/// The one batch that a producer may send to a partition at a time (from Produce v3 on), before anything in it is checked.
-pub fn single_batch(records: &Bytes) -> Result<RecordBatch, InvalidBatch> {
+/// The batch that a producer has sent for a partition, before anything in it is checked.
+pub fn first_batch(records: &Bytes) -> Result<RecordBatch, InvalidBatch> {
     if records.is_empty() {
         return Err(InvalidBatch::Empty);
     }
-    let batch = RecordBatch::parse(records).map_err(|error| match error {
+    RecordBatch::parse(records).map_err(|error| match error {
         BatchError::Magic(magic) => InvalidBatch::Magic(magic),
         error => InvalidBatch::Corrupt(error),
-    })?;
-    if batch.header().size() < records.len() {
-        return Err(InvalidBatch::MoreThanOne);
+    })
+}
+
+/// Whether a batch is all that was sent: from Produce v3 on there is one at a time.
+pub fn only_batch(batch: &RecordBatch, records: &Bytes) -> Result<(), InvalidBatch> {
+    match batch.header().size() < records.len() {
+        true => Err(InvalidBatch::MoreThanOne),
+        false => Ok(()),
     }
-    Ok(batch)
 }
 
 fn check_header(header: &BatchHeader) -> Result<(), InvalidBatch> {

@@ -33,6 +33,7 @@ pub struct FlushPlan {
     /// In order, with where each ends, and whether its indexes go too.
     segments: Vec<(Arc<Segment>, i64, bool)>,
     from: i64,
+    upto: i64,
     /// Names that are not on disk yet.
     names: Option<Names>,
     /// Nor is the name of the directory itself.
@@ -67,6 +68,7 @@ impl PartitionLog {
             dir: self.dir.clone(),
             segments: dirty.collect(),
             from: recovery_point,
+            upto: next_offset,
             names: names.filter(|names| self.names_on_disk.0 != Some(*names)),
             is_new: self.names_on_disk.0.is_none(),
             snapshot: at_stop,
@@ -106,7 +108,8 @@ impl PartitionLog {
 impl FlushPlan {
     /// Carries the plan out, until `deadline` has passed. Returns up to where the log is on disk then.
     pub fn carry_out(&self, deadline: Instant) -> Result<i64, Error> {
-        let mut upto = self.from;
+        // Where retention has left nothing, nothing is missing on disk.
+        let mut upto = if self.segments.is_empty() { self.upto } else { self.from };
         for (segment, end, indexes) in &self.segments {
             match segment.flush(self.from, *indexes, deadline) {
                 Ok(true) => upto = *end,

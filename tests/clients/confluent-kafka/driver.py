@@ -260,6 +260,46 @@ def copy(bootstrap, from_topic, to_topic, group_id, transactional_id):
     consumer.close()
 
 
+def transact(bootstrap, topic, partitions, transactional_id, first):
+    producer = Producer({
+        "bootstrap.servers": bootstrap,
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": 10_000,
+        "reconnect.backoff.max.ms": 500,
+    })
+    stop = stop_at_end_of_input()
+    producer.init_transactions()
+    number = int(first)
+    while not stop.is_set():
+        committed = number % 3 != 0
+        try:
+            producer.begin_transaction()
+            for partition in range(int(partitions)):
+                producer.produce(topic, str(number), "committed" if committed else "aborted", partition)
+            if committed:
+                until_done(producer.commit_transaction)
+            else:
+                producer.flush()
+                until_done(producer.abort_transaction)
+            emit({"transaction": number, "committed": committed})
+        except KafkaException as error:
+            if not error.args[0].txn_requires_abort():
+                raise  # whoever runs this starts it again
+            print(f"aborted: {error}", file=sys.stderr)
+            until_done(producer.abort_transaction)
+        number += 1
+        time.sleep(0.005)
+
+
+def until_done(act):
+    while True:
+        try:
+            return act()
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+
+
 def commit(consumer, topic, next_offsets):
     try:
         consumer.commit(
@@ -273,6 +313,7 @@ def commit(consumer, topic, next_offsets):
 
 COMMANDS = {
     "versions": versions, "create": create, "produce": produce, "consume": consume, "group": group, "copy": copy,
+    "transact": transact,
     "produce-file": produce_file, "consume-file": consume_file,
 }
 

@@ -74,7 +74,7 @@ fn join(random: &mut Random, versions: &Versions) -> Option<Step> {
             .with_protocol_type(text(kind))
             .with_protocols(vec![protocol; protocols]);
         if version >= 1 {
-            request.rebalance_timeout_ms = 300;
+            request.rebalance_timeout_ms = 1_000;
         }
         let answer = side.ask(version, &request);
         if let Some(answer) = &answer
@@ -83,8 +83,13 @@ fn join(random: &mut Random, versions: &Versions) -> Option<Step> {
         {
             side.members.insert(0, answer.member_id.clone());
         }
+        // A group that was only asked for is shown by Kafka once its partition is written for another's sake.
+        let offset = OffsetCommitRequestPartition::default().with_partition_index(0);
+        let offsets = OffsetCommitRequestTopic::default().with_name(topic("grouped")).with_partitions(vec![offset]);
+        let commit = OffsetCommitRequest::default().with_group_id(group(name)).with_topics(vec![offsets]);
+        let committed = side.ask(2, &commit.with_generation_id_or_member_epoch(-1));
         let members = answer.as_ref().map(|answer| answer.members.len());
-        format!("{members:?} members\n{}", shown(&answer))
+        format!("{members:?} members\n{}\n{}", shown(&answer), shown(&committed))
     }))
 }
 
@@ -147,7 +152,12 @@ fn commit(random: &mut Random, versions: &Versions) -> Option<Step> {
     let of = if version >= 6 { of.with_committed_leader_epoch(random.of(&[-1, 0, 7])) } else { of };
     let what = format!("v{version} OffsetCommit {name:?} as {slot:?} of generation {generation}: {named:?} {of:?}");
     Some(Step::by_side(what, move |side| {
-        let mut topics = OffsetCommitRequestTopic::default().with_partitions(vec![of.clone()]);
+        let mut partitions = vec![of.clone()];
+        if of.committed_metadata.as_ref().is_some_and(|metadata| metadata.len() > 4_096) {
+            // With nothing to keep, Kafka makes a group that those who write see, and those who read do not.
+            partitions.push(OffsetCommitRequestPartition::default().with_partition_index(0));
+        }
+        let mut topics = OffsetCommitRequestTopic::default().with_partitions(partitions);
         if version >= 10 {
             topics.topic_id = side.topic_ids.get(named).copied().unwrap_or(Uuid::from_u128(7));
         } else {
@@ -201,7 +211,11 @@ fn describe(random: &mut Random, versions: &Versions) -> Option<Step> {
     let request = DescribeGroupsRequest::default().with_groups(vec![group(random.of(&GROUPS)), group("unknown")]);
     let what = format!("v{version} {request:?}");
     Some(Step::by_side(what, move |side| {
-        let answer = side.ask(version, &request);
+        let mut answer = side.ask(version, &request);
+        if let Some(answer) = &mut answer {
+            // Kafka gathers them from the coordinators' partitions, in no order that a client could know.
+            answer.groups.sort_by(|one, other| one.group_id.cmp(&other.group_id));
+        }
         let members: Vec<usize> = answer.iter().flat_map(|answer| &answer.groups).map(|of| of.members.len()).collect();
         format!("{members:?} members\n{}", shown(&answer))
     }))

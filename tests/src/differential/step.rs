@@ -33,14 +33,14 @@ pub struct Step {
     /// What it is, for who reads of a difference.
     pub name: String,
     /// Asks one side, and shows the answer.
-    pub ask: Box<dyn Fn(&mut Side) -> String>,
+    pub ask: Box<dyn Fn(&mut Side) -> String + Sync>,
     /// Whether topics may have come or gone.
     pub changes_metadata: bool,
 }
 
 impl Step {
     /// A request that is the same for both sides.
-    pub(super) fn same<R: Request + Debug + 'static>(version: i16, request: R) -> Self
+    pub(super) fn same<R: Request + Debug + Sync + 'static>(version: i16, request: R) -> Self
     where
         R::Response: Debug,
     {
@@ -50,7 +50,7 @@ impl Step {
     }
 
     /// A request with what a side calls things by; `what` names it.
-    pub(super) fn by_side(what: String, ask: impl Fn(&mut Side) -> String + 'static) -> Self {
+    pub(super) fn by_side(what: String, ask: impl Fn(&mut Side) -> String + Sync + 'static) -> Self {
         Self { name: what, ask: Box::new(ask), changes_metadata: false }
     }
 

@@ -78,7 +78,12 @@ fn create(random: &mut Random, versions: &Versions) -> Option<Step> {
         of.with_num_partitions(random.of(&[1, 2, 3, -1, 0, -2]))
             .with_replication_factor(random.of(&[1, 1, 1, -1, 0, -2]))
     });
-    let request = CreateTopicsRequest::default().with_topics(topics.collect()).with_timeout_ms(10_000);
+    let mut topics: Vec<_> = topics.collect();
+    // Names that collide are found in one request by the one broker, in two by the other.
+    if topics.iter().any(|of| &*of.name.0 == "c.d") {
+        topics.retain(|of| &*of.name.0 != "c_d");
+    }
+    let request = CreateTopicsRequest::default().with_topics(topics).with_timeout_ms(10_000);
     let request = request.with_validate_only(random.once_in(4));
     let name = format!("v{version} {request:?}");
     let ask = move |side: &mut Side| {
@@ -176,7 +181,11 @@ fn alter(random: &mut Random, versions: &Versions) -> Option<Step> {
             .with_value(value.map(text))
             .with_config_operation(random.of(&[0, 0, 0, 1, 2, 3, 4]))
     });
-    let configs = configs.collect();
+    let mut configs: Vec<_> = configs.collect();
+    // Of several faults Kafka names the one that its hash table has first.
+    if let Some(unknown) = configs.iter().position(|config| config.config_operation == 4) {
+        configs = vec![configs.swap_remove(unknown)];
+    }
     let of = incremental::AlterConfigsResource::default()
         .with_resource_type(random.of(&[2, 2, 2, 2, 2, 3]))
         .with_resource_name(text(random.of(&NAMES)))

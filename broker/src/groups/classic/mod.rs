@@ -143,6 +143,8 @@ pub(crate) struct ClassicGroup {
     /// What is left of the first rebalance's delay, in milliseconds.
     delay_left: u64,
     state_changed_ms: i64,
+    /// Something of it was kept, be it only an offset.
+    is_kept: bool,
 }
 
 impl ClassicGroup {
@@ -162,6 +164,7 @@ impl ClassicGroup {
             new_member_added: false,
             delay_left: 0,
             state_changed_ms: wall_ms,
+            is_kept: false,
         }
     }
 
@@ -169,6 +172,7 @@ impl ClassicGroup {
     /// sessions, which [`ClassicGroup::resume`] starts.
     pub(crate) fn restore(group_id: Arc<str>, value: GroupMetadataValue) -> Self {
         let mut group = Self::new(group_id, value.current_state_timestamp);
+        group.is_kept = true;
         group.generation = value.generation;
         group.protocol_type = Some(value.protocol_type).filter(|name| !name.is_empty());
         group.protocol = value.protocol;
@@ -261,14 +265,19 @@ impl ClassicGroup {
         }
     }
 
-    /// No members, and none on the way.
-    pub(crate) fn is_unused(&self) -> bool {
-        self.members.is_empty() && self.pending_joins.is_empty()
+    /// Nobody is a member, and nobody has ever been.
+    pub(crate) fn is_vacant(&self) -> bool {
+        self.members.is_empty() && self.generation == 0 && self.state == GroupState::Empty
     }
 
-    /// Nobody has ever been a member.
-    pub(crate) fn was_never_used(&self) -> bool {
-        self.generation == 0 && self.state == GroupState::Empty
+    /// An offset of it was kept.
+    pub(crate) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
+    /// Whether there is anything to know of it. Somebody asking to join does not make it a group.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.is_kept || !self.is_vacant()
     }
 
     pub(crate) fn listing(&self) -> GroupListing {

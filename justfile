@@ -27,9 +27,9 @@ differential seed="20260921" steps="250":
 setup *parts:
     scripts/setup {{parts}}
 
-# Property tests at many times their usual number of cases, then every client's story, so many times.
+# Property tests at many times their usual number of cases, crashes from new seeds, then every client's story, so many times.
 soak cases="20000" rounds="10":
-    PROPTEST_CASES={{cases}} cargo test --release --workspace --exclude brooklet-tests --lib --tests
+    CRASH_SEED=${CRASH_SEED:-$(date +%s)} PROPTEST_CASES={{cases}} cargo test --release --workspace --exclude brooklet-tests --lib --tests
     for round in $(seq {{rounds}}); do cargo test --package brooklet-tests --test clients || exit 1; done
 
 # `kill -9` so many times, at moments drawn from a seed, under real clients; what they were told must be there.

@@ -269,6 +269,15 @@ apis! {
     remove_raft_voter: RemoveRaftVoterRequest,
 }
 
+/// APIs whose answers do not speak of what coordinators have written. (Produce waits for what it has appended itself.)
+const READS_AND_APPENDS: [i16; 5] = [
+    handlers::produce::API.key,
+    handlers::fetch::API.key,
+    handlers::list_offsets::API.key,
+    handlers::metadata::API.key,
+    handlers::api_versions::API.key,
+];
+
 /// The API with this key.
 pub(crate) fn api(key: i16) -> Option<&'static Api> {
     APIS.iter().find(|api| api.key == key)
@@ -296,10 +305,16 @@ pub(crate) async fn answer(
         }
         return Err(RequestFailure::UnsupportedVersion { api: api.name, version, min: api.min, max: api.max });
     }
+    let flusher = Arc::clone(cx.node.topics.flusher());
+    let seen = flusher.failures_seen();
     let reply = match cx.throttling.busy.clone() {
         None => dispatch(cx, api, body).await,
         Some(busy) => busy.watch(dispatch(cx, api, body)).await,
     };
+    // What an answer says must be as durable as somebody has asked for.
+    if !READS_AND_APPENDS.contains(&api.key) && !flusher.coordinators_flushed(seen).await {
+        return Err(RequestFailure::Closed("what the answer says may not be on disk, since a flush has failed"));
+    }
     tracing::trace!(api = api.name, version, correlation_id, %peer, "answer");
     reply
 }

@@ -77,9 +77,11 @@ impl ToErrorCode for ReadError {
 impl ToErrorCode for StorageError {
     fn error_code(&self) -> ErrorCode {
         match self {
-            Self::Io { .. } | Self::InUse { .. } | Self::NewerFormat { .. } | Self::Corrupt { .. } => {
-                ErrorCode::KafkaStorageError
-            }
+            Self::Io { .. }
+            | Self::InUse { .. }
+            | Self::NewerFormat { .. }
+            | Self::Poisoned { .. }
+            | Self::Corrupt { .. } => ErrorCode::KafkaStorageError,
         }
     }
 }

@@ -184,7 +184,11 @@ pub(crate) fn produce(
         builder.push(timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
     }
     let batch = validate::validate(&builder.build()?, &found.settings().rules, now_ms)?;
-    Ok(log.append(&batch, AppendOrigin::Client)?.base_offset)
+    let appended = log.append(&batch, AppendOrigin::Client)?;
+    if log.must_flush(true) {
+        log.flush_appended().map_err(AppendError::from)?;
+    }
+    Ok(appended.base_offset)
 }
 
 fn consumed(partition: i32, record: brooklet_protocol::records::Record) -> ConsumedRecord {

@@ -34,6 +34,7 @@ mod error;
 mod features;
 mod fetch_session;
 mod fetch_wait;
+mod flusher;
 mod groups;
 mod handlers;
 mod in_process;

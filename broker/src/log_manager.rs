@@ -1,11 +1,12 @@
 //! The work on logs that nobody asks for: old segments go, and compacted topics are compacted (Kafka's `LogManager` and
 //! `LogCleaner`). One task drives it; what touches files runs on the blocking pool, one log at a time.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use brooklet_storage::{CleanerConfig, CompactionPlan, DataDir, Error};
+use brooklet_storage::{CleanerConfig, CompactionPlan, DataDir, Error, PreviousStop};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +22,8 @@ pub(crate) struct LogManager {
     data_dir: Arc<DataDir>,
     clock: Clock,
     settings: LogManagerSettings,
+    /// What was last kept of recovery points.
+    recovery_points: BTreeMap<(String, i32), i64>,
     /// Files that are no part of a log any more, and when they go (`file.delete.delay.ms`).
     remains: Vec<(Instant, PathBuf)>,
 }
@@ -32,6 +35,8 @@ struct LogManagerSettings {
     initial_delay: Duration,
     /// `log.retention.check.interval.ms`.
     retention_interval: Duration,
+    /// `log.flush.offset.checkpoint.interval.ms`.
+    checkpoint_interval: Duration,
     /// `log.cleaner.backoff.ms`; `None` where `log.cleaner.enable` is false.
     cleaner_backoff: Option<Duration>,
     cleaner: CleanerConfig,
@@ -42,6 +47,7 @@ impl LogManagerSettings {
         Self {
             initial_delay: config.log_initial_task_delay,
             retention_interval: config.log_retention_check_interval,
+            checkpoint_interval: config.log_flush_offset_checkpoint_interval,
             cleaner_backoff: config.log_cleaner_enable.then_some(config.log_cleaner_backoff),
             cleaner: CleanerConfig {
                 dedupe_buffer_bytes: usize::try_from(config.log_cleaner_dedupe_buffer_size).unwrap_or(usize::MAX),
@@ -53,24 +59,39 @@ impl LogManagerSettings {
 
 impl LogManager {
     pub(crate) fn new(topics: Arc<Topics>, data_dir: Arc<DataDir>, clock: Clock, config: &BrokerConfig) -> Self {
-        Self { topics, data_dir, clock, settings: LogManagerSettings::of(config), remains: Vec::new() }
+        Self {
+            topics,
+            data_dir,
+            clock,
+            settings: LogManagerSettings::of(config),
+            recovery_points: BTreeMap::new(),
+            remains: Vec::new(),
+        }
     }
 
     /// Works until `stop`. What was to be removed later is removed then.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
+        if self.data_dir.previous_stop() == PreviousStop::MachineStopped {
+            self.check_all(&stop).await;
+        }
         let begin = Instant::now() + self.settings.initial_delay;
         let mut next_retention = begin;
+        let mut next_checkpoint = begin + self.settings.checkpoint_interval;
         let mut next_cleaning = self.settings.cleaner_backoff.map(|_| begin);
         loop {
             let removal = self.remains.iter().map(|(at, _)| *at).min();
-            let next =
-                [Some(next_retention), next_cleaning, removal].into_iter().flatten().min().unwrap_or(next_retention);
+            let next = [Some(next_retention), Some(next_checkpoint), next_cleaning, removal]
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(next_retention);
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep_until(next) => {}
             }
             let now = Instant::now();
             let (retain, clean) = (now >= next_retention, next_cleaning.is_some_and(|at| now >= at));
+            let checkpoint = now >= next_checkpoint;
             let work = tokio::task::spawn_blocking(move || {
                 self.remove_due(now);
                 if retain {
@@ -78,6 +99,9 @@ impl LogManager {
                 }
                 if clean {
                     self.clean_all();
+                }
+                if checkpoint {
+                    self.keep_recovery_points();
                 }
                 self
             });
@@ -88,11 +112,40 @@ impl LogManager {
             if retain {
                 next_retention = Instant::now() + self.settings.retention_interval;
             }
+            if checkpoint {
+                next_checkpoint = Instant::now() + self.settings.checkpoint_interval;
+            }
             if clean {
                 next_cleaning = self.settings.cleaner_backoff.map(|backoff| Instant::now() + backoff);
             }
         }
         self.remains.iter().for_each(|(_, path)| remove(path));
+    }
+
+    /// Checks every log after the machine has stopped. Whoever asks for one meanwhile has it checked at once; the others
+    /// must be before the directory can be trusted again.
+    async fn check_all(&self, stop: &CancellationToken) {
+        let (topics, data_dir, stop) = (Arc::clone(&self.topics), Arc::clone(&self.data_dir), stop.clone());
+        let check = move || {
+            let mut all = true;
+            for topic in topics.all() {
+                for partition in topic.partitions().iter() {
+                    if stop.is_cancelled() {
+                        return;
+                    }
+                    if let Err(error) = partition.check() {
+                        failed(&error, &topic, partition, "not checked after the machine stopped");
+                        all = false;
+                    }
+                }
+            }
+            if all && let Err(error) = data_dir.all_checked() {
+                tracing::warn!(%error, "all logs were checked, and the next start will check them again");
+            }
+        };
+        if let Err(panic) = tokio::task::spawn_blocking(check).await {
+            std::panic::resume_unwind(panic.into_panic());
+        }
     }
 
     fn remove_due(&mut self, now: Instant) {
@@ -112,6 +165,25 @@ impl LogManager {
                     Err(error) => failed(&error, &topic, partition, "old segments not removed"),
                 }
             }
+        }
+    }
+
+    /// Keeps up to where logs have been flushed, so that a start after the machine has stopped need not check it.
+    fn keep_recovery_points(&mut self) {
+        let mut found = BTreeMap::new();
+        for topic in self.topics.all() {
+            for partition in topic.partitions().iter() {
+                if let Some(offset) = partition.recovery_point().filter(|offset| *offset > 0) {
+                    found.insert((topic.name().to_owned(), partition.index()), offset);
+                }
+            }
+        }
+        if found == self.recovery_points {
+            return;
+        }
+        match self.data_dir.set_recovery_points(found.clone()) {
+            Ok(()) => self.recovery_points = found,
+            Err(error) => tracing::warn!(%error, "recovery points not kept; it is tried again later"),
         }
     }
 
@@ -141,6 +213,12 @@ impl LogManager {
     fn clean(&mut self, plan: &CompactionPlan, topic: &Arc<Topic>, partition: &Partition) -> Result<(), Error> {
         let cleaner = self.settings.cleaner;
         let mut remains = Vec::new();
+        // Compaction leaves gaps between segments, which a start after the machine has stopped takes for damage, unless it
+        // knows that all was on disk.
+        partition.flush_appended()?;
+        if let Some(offset) = partition.recovery_point() {
+            self.data_dir.set_recovery_points([((topic.name().to_owned(), partition.index()), offset)])?;
+        }
         let end = plan.carry_out(&cleaner, self.clock.wall_ms(), |cleaned| {
             let replaced = partition.replace_segments(&cleaned)?;
             let stands = replaced.is_some();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use brooklet_protocol::records::CompressionType;
-use brooklet_storage::{DataDir, Error as StorageError, PreviousStop};
+use brooklet_storage::{DataDir, PreviousStop};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, BrokerLayers, ConfigMap};
 use crate::fetch_session::FetchSessions;
+use crate::flusher::Flusher;
 use crate::groups::assignor::Assignor;
 use crate::groups::classic::GroupSettings;
 use crate::groups::consumer::{ConsumerGroupSettings, MigrationPolicy};
@@ -108,7 +109,8 @@ impl Node {
         let clock = Clock::start();
         let tasks = TaskTracker::new();
         let data_dir = Arc::new(data_dir);
-        let topics = Topics::open(Arc::clone(&data_dir), &mut config.layers, config.broker.node_id)?;
+        let flusher = Arc::new(Flusher::new(config.broker.flush_before_ack));
+        let topics = Topics::open(Arc::clone(&data_dir), flusher, &mut config.layers, config.broker.node_id)?;
         config.broker = BrokerConfig::resolve(&config.layers)?;
         let topics = Arc::new(topics);
         let offsets_topic = offsets_topic(&config, Arc::clone(&topics));
@@ -279,22 +281,26 @@ impl Node {
         if closed && let Err(error) = self.data_dir.mark_clean() {
             tracing::error!(%error, "data directory not marked as left in order");
         }
-        if let Err(error) = self.flush(Instant::now() + FLUSH_AT_STOP) {
-            tracing::error!(%error, "data not flushed to disk");
-        }
+        self.flush(Instant::now() + FLUSH_AT_STOP);
     }
 
-    fn flush(&self, deadline: Instant) -> Result<(), StorageError> {
+    fn flush(&self, deadline: Instant) {
         let mut recovery_points = Vec::new();
         for topic in self.topics.all() {
             for partition in topic.partitions().iter() {
-                if let Some(offset) = partition.flush(deadline)? {
-                    recovery_points.push(((topic.name().to_owned(), partition.index()), offset));
+                match partition.flush(deadline) {
+                    Ok(Some(offset)) => recovery_points.push(((topic.name().to_owned(), partition.index()), offset)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::error!(%error, topic = topic.name(), partition = partition.index(), "log not flushed");
+                    }
                 }
             }
         }
-        self.data_dir.set_recovery_points(recovery_points)?;
-        self.data_dir.flush()
+        let kept = self.data_dir.set_recovery_points(recovery_points).and_then(|()| self.data_dir.flush());
+        if let Err(error) = kept {
+            tracing::error!(%error, "data directory not flushed to disk");
+        }
     }
 }
 

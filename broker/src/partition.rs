@@ -1,9 +1,9 @@
 //! A partition: its log behind a lock, what readers see of it without one, and the fetches that wait for it.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use brooklet_protocol::ErrorCode;
@@ -15,8 +15,10 @@ use brooklet_storage::{
     ProducerStateEntry, VerificationGuard,
 };
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use crate::fetch_wait::FetchWaiters;
+use crate::flusher::{FlushWaiters, Flusher};
 use crate::topic_settings::TopicSettings;
 
 /// Epoch of the leader of every partition that was made here: it has been this node from the start and will be to the end.
@@ -34,12 +36,21 @@ pub(crate) struct Partition {
     log: Mutex<Option<Box<PartitionLog>>>,
     view: OnceLock<Arc<LogView>>,
     waiters: FetchWaiters,
+    flusher: Arc<Flusher>,
+    flush_waiters: Mutex<FlushWaiters>,
+    /// A flush will begin when `flush.ms` have passed.
+    flush_is_due: AtomicBool,
     /// See [`Partition::leader_epoch`].
     leader_epoch: AtomicI32,
 }
 
 impl Partition {
-    pub(crate) fn new(id: LogId, data_dir: Arc<DataDir>, settings: Arc<ArcSwap<TopicSettings>>) -> Self {
+    pub(crate) fn new(
+        id: LogId,
+        data_dir: Arc<DataDir>,
+        settings: Arc<ArcSwap<TopicSettings>>,
+        flusher: Arc<Flusher>,
+    ) -> Self {
         Self {
             id,
             data_dir,
@@ -47,8 +58,24 @@ impl Partition {
             log: Mutex::new(None),
             view: OnceLock::new(),
             waiters: FetchWaiters::default(),
+            flusher,
+            flush_waiters: Mutex::default(),
+            flush_is_due: AtomicBool::new(false),
             leader_epoch: AtomicI32::new(UNKNOWN_EPOCH),
         }
+    }
+
+    pub(crate) fn index(&self) -> i32 {
+        self.id.partition
+    }
+
+    /// What readers see of the log.
+    pub(crate) fn view(&self) -> Result<&Arc<LogView>, Error> {
+        if let Some(view) = self.view.get() {
+            return Ok(view);
+        }
+        let view = self.with_log(|log| Ok(Arc::clone(log.view())))?;
+        Ok(self.view.get_or_init(|| view))
     }
 
     /// The epoch of the partition's leader: 0, unless Kafka has written the log before. The log need not be opened for it.
@@ -77,26 +104,15 @@ impl Partition {
         }
     }
 
-    pub(crate) fn index(&self) -> i32 {
-        self.id.partition
-    }
-
-    /// What readers see of the log.
-    pub(crate) fn view(&self) -> Result<&Arc<LogView>, Error> {
-        if let Some(view) = self.view.get() {
-            return Ok(view);
-        }
-        let view = self.with_log(|log| Ok(Arc::clone(log.view())))?;
-        Ok(self.view.get_or_init(|| view))
-    }
-
     /// The fetches that wait here.
     pub(crate) fn waiters(&self) -> &FetchWaiters {
         &self.waiters
     }
 
-    /// Appends a batch and wakes who waits for it. When this returns, the batch survives the death of this process.
-    pub(crate) fn append(&self, batch: &ValidBatch, origin: AppendOrigin) -> Result<Appended, AppendError> {
+    /// Appends a batch and wakes who waits for it. When this returns, the batch survives the death of this process. Whether
+    /// somebody must wait for more is another question: see [`Partition::must_flush`]; for what coordinators append, the
+    /// [`Flusher`] knows.
+    pub(crate) fn append(self: &Arc<Self>, batch: &ValidBatch, origin: AppendOrigin) -> Result<Appended, AppendError> {
         let settings = self.settings.load();
         let (appended, stable) = self.with_log(|log| {
             let before = log.view().last_stable_offset();
@@ -111,8 +127,92 @@ impl Partition {
             if advanced && held_back {
                 self.waiters.stabilised();
             }
+            if settings.config.flush_ms < i64::MAX {
+                self.flush_in_time(settings.config.flush_ms);
+            }
+        }
+        let of_client = matches!(origin, AppendOrigin::Client | AppendOrigin::VerifiedClient(_));
+        if !of_client && self.must_flush(true) {
+            self.flusher.note(self);
         }
         Ok(appended)
+    }
+
+    /// Whether what has just been appended must be on disk before it is acknowledged: because `flush.messages` has been
+    /// reached, or because of `brooklet.flush.before.ack`, which is for producers that want all replicas to have it
+    /// (`acks_all`).
+    pub(crate) fn must_flush(&self, acks_all: bool) -> bool {
+        if acks_all && self.flusher.before_ack() {
+            return true;
+        }
+        let most = self.settings.load().config.flush_messages;
+        most < i64::MAX
+            && self.view.get().is_some_and(|view| view.next_offset().saturating_sub(view.recovery_point()) >= most)
+    }
+
+    /// Waits until all that has been appended is on disk. The error is that it cannot be known to be.
+    pub(crate) async fn flushed(self: &Arc<Self>) -> Result<(), Error> {
+        let (waiter, outcome) = oneshot::channel();
+        if self.flush_waiters.lock().add(waiter) {
+            self.flusher.begin(self);
+        }
+        match outcome.await {
+            Ok(outcome) => outcome,
+            // The flush has panicked, or the runtime has ended.
+            Err(_) => self.flush_appended(),
+        }
+    }
+
+    /// The flush that `flush.ms` asks for.
+    pub(crate) async fn flush_on_time(self: &Arc<Self>) -> Result<(), Error> {
+        // Before the flush: who appends from now on may come too late for it.
+        self.flush_is_due.store(false, Ordering::Release);
+        self.flushed().await
+    }
+
+    fn flush_in_time(self: &Arc<Self>, flush_ms: i64) {
+        if !self.flush_is_due.swap(true, Ordering::AcqRel) {
+            self.flusher.begin_after(self, Duration::from_millis(flush_ms.unsigned_abs()));
+        }
+    }
+
+    /// Who waits for the next flush.
+    pub(crate) fn flush_waiters(&self) -> &Mutex<FlushWaiters> {
+        &self.flush_waiters
+    }
+
+    /// Flushes what has been appended until now. Others may append meanwhile.
+    pub(crate) fn flush_appended(&self) -> Result<(), Error> {
+        let plan = match &*self.log.lock() {
+            Some(log) => match (log.poisoned(), log.flush_plan(false)) {
+                (Some(error), _) => return Err(error.clone()),
+                (None, Some(plan)) => plan,
+                (None, None) => return Ok(()),
+            },
+            None => return Ok(()),
+        };
+        let never = Instant::now() + Duration::from_secs(3600 * 24 * 365);
+        let outcome = plan.carry_out(never);
+        let (flushed, poisoned) = match &mut *self.log.lock() {
+            Some(log) => (log.flushed(&plan, outcome), log.poisoned().is_some()),
+            None => (outcome, false),
+        };
+        if flushed.is_err() {
+            self.flusher.failed();
+        }
+        self.distrust_if(poisoned);
+        flushed.map(|_| ())
+    }
+
+    /// Whether nobody has to wait for a flush any more: all is on disk, or nobody can say what is.
+    pub(crate) fn is_flushed(&self) -> bool {
+        let slot = self.log.lock();
+        slot.as_ref().is_none_or(|log| log.recovery_point() >= log.view().next_offset() || log.poisoned().is_some())
+    }
+
+    /// Up to where the log is on disk, if it was opened.
+    pub(crate) fn recovery_point(&self) -> Option<i64> {
+        self.view.get().map(|view| view.recovery_point())
     }
 
     /// See [`PartitionLog::begin_verification`].
@@ -188,7 +288,29 @@ impl Partition {
     /// Hands what was appended to the disk until `deadline` has passed. Returns up to where the log is there now, or
     /// `None` if it was not opened.
     pub(crate) fn flush(&self, deadline: Instant) -> Result<Option<i64>, Error> {
-        self.log.lock().as_mut().map(|log| log.flush(deadline)).transpose()
+        let mut slot = self.log.lock();
+        let Some(log) = &mut *slot else {
+            return Ok(None);
+        };
+        let flushed = log.flush(deadline);
+        self.distrust_if(log.poisoned().is_some());
+        flushed.map(Some)
+    }
+
+    /// Lets the next start believe only what is on disk for certain.
+    fn distrust_if(&self, poisoned: bool) {
+        if poisoned && let Err(error) = self.data_dir.distrust() {
+            tracing::error!(%error, "the next start will not know that a flush has failed");
+        }
+    }
+
+    /// Opens the log to have it checked after the machine has stopped, if nobody has yet. It is not kept open.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let slot = self.log.lock();
+        match &*slot {
+            Some(_) => Ok(()),
+            None => self.data_dir.open_log(self.id.clone(), &self.settings.load().log).map(|_| ()),
+        }
     }
 
     /// Takes the partition's files away. The path is what remains to be removed.

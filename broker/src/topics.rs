@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use brooklet_storage::{Catalog, CatalogRecord, DataDir, Error, LogId, TopicRecord};
+use brooklet_storage::{Catalog, CatalogRecord, DataDir, Durability, Error, LogId, PreviousStop, TopicRecord};
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::adoption;
 use crate::config::{BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
 use crate::features::{FeatureError, FeatureUpdate, FinalizedFeatures};
+use crate::flusher::Flusher;
 use crate::groups::topics_image::TopicImage;
 use crate::partition::Partition;
 use crate::quotas::SetQuotas;
@@ -121,6 +122,7 @@ pub(crate) struct NewTopic {
 #[derive(Debug)]
 pub(crate) struct Topics {
     data_dir: Arc<DataDir>,
+    flusher: Arc<Flusher>,
     by_name: TopicMap<Arc<str>>,
     by_id: TopicMap<Uuid>,
     /// Names by how metrics write them, of those in which that makes a difference.
@@ -150,8 +152,15 @@ struct Recorded {
 impl Topics {
     /// The topics that the catalog records, over the broker's configs. The dynamic configs among the records are the
     /// broker's, so they are returned.
-    pub(crate) fn open(data_dir: Arc<DataDir>, layers: &mut BrokerLayers, node_id: i32) -> Result<Self, TopicError> {
-        let (mut catalog, mut records) = Catalog::open(data_dir.path())?;
+    pub(crate) fn open(
+        data_dir: Arc<DataDir>,
+        flusher: Arc<Flusher>,
+        layers: &mut BrokerLayers,
+        node_id: i32,
+    ) -> Result<Self, TopicError> {
+        let durability = if flusher.before_ack() { Durability::Machine } else { Durability::Process };
+        let machine_stopped = data_dir.previous_stop() == PreviousStop::MachineStopped;
+        let (mut catalog, mut records) = Catalog::open(data_dir.path(), machine_stopped, durability)?;
         if records.is_empty() {
             records = adoption::adopt(data_dir.path(), &mut catalog)?;
         }
@@ -202,6 +211,7 @@ impl Topics {
         }
         let opened = Self {
             data_dir,
+            flusher,
             by_name: TopicMap::default(),
             by_id: TopicMap::default(),
             by_metric_name: DashMap::with_shard_amount(4),
@@ -221,6 +231,11 @@ impl Topics {
 
     pub(crate) fn by_id(&self, id: Uuid) -> Option<Arc<Topic>> {
         self.by_id.get(&id)
+    }
+
+    /// Who sees to it that records get to the disk when somebody waits for that.
+    pub(crate) fn flusher(&self) -> &Arc<Flusher> {
+        &self.flusher
     }
 
     /// All topics, by name.
@@ -288,7 +303,7 @@ impl Topics {
         recorded.catalog.append(&CatalogRecord::Topic(record))?;
         self.insert(Arc::clone(&topic));
         self.has_changed();
-        self.compact(&mut recorded)?;
+        self.compact(&mut recorded);
         Ok(topic)
     }
 
@@ -310,7 +325,7 @@ impl Topics {
             remains.extend(partition.delete()?);
         }
         self.data_dir.forget_topic(&topic.name)?;
-        self.compact(&mut recorded)?;
+        self.compact(&mut recorded);
         Ok(remains)
     }
 
@@ -350,7 +365,8 @@ impl Topics {
         let settings = TopicSettings::resolve(overrides, layers)?;
         recorded.catalog.append(&topic.record(topic.partition_count(), settings.overrides.clone()))?;
         topic.settings.store(Arc::new(settings));
-        self.compact(&mut recorded)
+        self.compact(&mut recorded);
+        Ok(())
     }
 
     /// Keeps the broker's dynamic configs, and lets all topics follow them.
@@ -389,7 +405,8 @@ impl Topics {
         let mut recorded = self.recorded.lock();
         recorded.catalog.append(&quota_record(&entity, &quotas))?;
         set_or_remove(&mut recorded.client_quotas, entity, quotas);
-        self.compact(&mut recorded)
+        self.compact(&mut recorded);
+        Ok(())
     }
 
     /// The configs of a subscription to clients' metrics; none if there is no such subscription.
@@ -408,7 +425,8 @@ impl Topics {
         let record = CatalogRecord::ClientMetrics { name: name.to_owned(), configs: configs.clone() };
         recorded.catalog.append(&record)?;
         set_or_remove(&mut recorded.client_metrics, name.to_owned(), configs);
-        self.compact(&mut recorded)
+        self.compact(&mut recorded);
+        Ok(())
     }
 
     /// Keeps the configs of a group, in place of those it had.
@@ -417,7 +435,8 @@ impl Topics {
         let record = CatalogRecord::GroupConfigs { group_id: group_id.to_owned(), configs: configs.clone() };
         recorded.catalog.append(&record)?;
         set_or_remove(&mut recorded.group_configs, group_id.to_owned(), configs);
-        self.compact(&mut recorded)
+        self.compact(&mut recorded);
+        Ok(())
     }
 
     /// The configs of all groups that have some of their own, by group.
@@ -460,7 +479,8 @@ impl Topics {
         }
         recorded.catalog.append(&updated.record())?;
         recorded.features = updated;
-        self.compact(&mut recorded)
+        self.compact(&mut recorded);
+        Ok(())
     }
 
     /// All SCRAM credentials.
@@ -478,7 +498,7 @@ impl Topics {
         if !records.is_empty() {
             recorded.catalog.append(&CatalogRecord::ScramCredentials(records.clone()))?;
             recorded.scram_credentials.replay(records);
-            self.compact(&mut recorded)?;
+            self.compact(&mut recorded);
         }
         Ok(outcomes)
     }
@@ -498,7 +518,8 @@ impl Topics {
 
     fn partition(&self, topic: &Topic, index: i32) -> Arc<Partition> {
         let id = LogId { topic: topic.name.to_string(), topic_id: topic.id, partition: index };
-        Arc::new(Partition::new(id, Arc::clone(&self.data_dir), Arc::clone(&topic.settings)))
+        let (data_dir, flusher) = (Arc::clone(&self.data_dir), Arc::clone(&self.flusher));
+        Arc::new(Partition::new(id, data_dir, Arc::clone(&topic.settings), flusher))
     }
 
     fn insert(&self, topic: Arc<Topic>) {
@@ -516,9 +537,9 @@ impl Topics {
     }
 
     /// Rewrites the catalog when most of it no longer counts.
-    fn compact(&self, recorded: &mut Recorded) -> Result<(), TopicError> {
+    fn compact(&self, recorded: &mut Recorded) {
         if !recorded.catalog.is_mostly_stale() {
-            return Ok(());
+            return;
         }
         // The block that is in use is as good as given out.
         let begun = (recorded.next_producer_id + PRODUCER_ID_BLOCK - 1) / PRODUCER_ID_BLOCK;
@@ -541,7 +562,10 @@ impl Topics {
         let cluster = [next_block, recorded.features.record(), recorded.scram_credentials.record()];
         let beside_topics = cluster.into_iter().chain(broker_configs).chain(quotas).chain(metrics).chain(group_configs);
         let records: Vec<_> = beside_topics.chain(topics).collect();
-        Ok(recorded.catalog.rewrite(records.iter())?)
+        if let Err(error) = recorded.catalog.rewrite(records.iter()) {
+            // What there is says all that the shorter one would.
+            tracing::warn!(%error, "the catalog was not rewritten; it is tried again with the next change");
+        }
     }
 }
 

@@ -6,17 +6,17 @@
 //! left out when the file is rewritten, which the owner does when [`Catalog::is_mostly_stale`].
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::disk::{Access, Dir, DiskFile};
 use crate::error::Error;
-use crate::files::{read_if_present, write_atomically};
 
 const FILE: &str = "catalog.log";
+/// What was in it when it was found damaged.
+const DAMAGED: &str = "catalog.log.damaged";
 const FORMAT: u32 = 1;
 const FRAME_HEADER_LEN: usize = 8;
 /// A file below this many bytes is never worth rewriting.
@@ -122,41 +122,94 @@ pub struct TopicRecord {
 /// The open catalog.
 #[derive(Debug)]
 pub struct Catalog {
+    dir: Dir,
     path: PathBuf,
-    file: File,
+    file: Box<dyn DiskFile>,
     len: u64,
     /// Its length when it was last rewritten or opened, less what was stale then.
     fresh_len: u64,
+    /// What could not be written whole stands behind `len`.
+    torn: bool,
+    durability: Durability,
+}
+
+/// When a record of the catalog is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When it would survive the death of this process.
+    Process,
+    /// When it would survive a stop of the machine.
+    Machine,
 }
 
 impl Catalog {
     /// Opens the catalog in a data directory, or makes it, and returns what it records, oldest first.
     ///
     /// A last frame that is not whole is dropped: nobody was told of it. Damage anywhere else is an error, since
-    /// going on would forget topics.
-    pub fn open(data_dir: &Path) -> Result<(Self, Vec<CatalogRecord>), Error> {
-        let path = data_dir.join(FILE);
-        let content = read_if_present(&path)?.unwrap_or_default();
-        let (records, valid) = decode(&path, &content)?;
-        let file = OpenOptions::new().append(true).create(true).open(&path).map_err(Error::io("open", &path))?;
+    /// going on would forget topics. Only where `machine_stopped` is it what the system had not written yet: then all from
+    /// the damage on is dropped, and kept aside in another file.
+    pub fn open(
+        data_dir: &Path,
+        machine_stopped: bool,
+        durability: Durability,
+    ) -> Result<(Self, Vec<CatalogRecord>), Error> {
+        Self::open_in(&Dir::of_system(data_dir), machine_stopped, durability)
+    }
+
+    pub(crate) fn open_in(
+        dir: &Dir,
+        machine_stopped: bool,
+        durability: Durability,
+    ) -> Result<(Self, Vec<CatalogRecord>), Error> {
+        let path = dir.join(FILE);
+        let content = dir.disk.read_if_present(&path)?.unwrap_or_default();
+        let (records, valid, damage) = decode(&path, &content)?;
+        match damage {
+            Some(damage) if machine_stopped => {
+                let aside = dir.join(DAMAGED);
+                dir.disk.write_whole(&aside, &content)?;
+                tracing::error!(%damage, aside = %aside.display(), "the machine stopped before all of it was on disk; the rest is dropped");
+            }
+            Some(damage) => return Err(damage),
+            None => {}
+        }
+        let file = dir.disk.open(&path, Access::OpenOrCreate).map_err(Error::io("open", &path))?;
         file.set_len(valid).map_err(Error::io("truncate", &path))?;
-        let mut catalog = Self { path, file, len: valid, fresh_len: 0 };
+        let mut catalog = Self { dir: dir.clone(), path, file, len: valid, fresh_len: 0, torn: false, durability };
         if valid == 0 {
             catalog.append(&CatalogRecord::Format(FORMAT))?;
+            if durability == Durability::Machine {
+                dir.disk.sync_file(dir)?;
+            }
         }
         Ok((catalog, records))
     }
 
-    /// Appends a record. When this returns, it survives the death of this process.
+    /// Appends a record. When this returns, it survives what the catalog was opened for.
     pub fn append(&mut self, record: &CatalogRecord) -> Result<(), Error> {
+        if self.torn {
+            self.cut()?;
+        }
         let mut frame = Vec::new();
         put_frame(&mut frame, record);
-        if let Err(error) = self.file.write_all(&frame) {
-            // Half a frame would hide all that is appended behind it.
-            self.file.set_len(self.len).map_err(Error::io("truncate", &self.path))?;
+        let written = self.file.write_all_at(&[&frame], self.len).and_then(|()| match self.durability {
+            Durability::Process => Ok(()),
+            Durability::Machine => self.file.sync(),
+        });
+        if let Err(error) = written {
+            // Half a frame would hide all that is appended behind it, and a whole one would be believed.
+            self.torn = true;
+            self.cut()?;
             return Err(Error::io("append to", &self.path)(error));
         }
         self.len += frame.len() as u64;
+        Ok(())
+    }
+
+    /// Takes away what could not be written whole.
+    fn cut(&mut self) -> Result<(), Error> {
+        self.file.set_len(self.len).map_err(Error::io("truncate", &self.path))?;
+        self.torn = false;
         Ok(())
     }
 
@@ -172,8 +225,19 @@ impl Catalog {
         for record in records {
             put_frame(&mut content, record);
         }
-        write_atomically(&self.path, &content)?;
-        self.file = OpenOptions::new().append(true).open(&self.path).map_err(Error::io("open", &self.path))?;
+        // It is opened before it has its name: were it the other way round, and opening failed, what is appended from then
+        // on would go into a file that nobody reads.
+        let temporary = self.path.with_extension("tmp");
+        let disk = &*self.dir.disk;
+        disk.write_whole(&temporary, &content)?;
+        disk.sync_file(&temporary)?;
+        let file = disk.open(&temporary, Access::Write).map_err(Error::io("open", &temporary))?;
+        disk.rename(&temporary, &self.path).map_err(Error::io("replace", &self.path))?;
+        self.file = file;
+        self.torn = false;
+        if self.durability == Durability::Machine {
+            disk.sync_file(&self.dir)?;
+        }
         self.len = content.len() as u64;
         self.fresh_len = self.len;
         Ok(())
@@ -187,19 +251,21 @@ fn put_frame(out: &mut Vec<u8>, record: &CatalogRecord) {
     out.extend_from_slice(&content);
 }
 
-/// The records, and how many bytes of whole frames hold them.
-fn decode(path: &Path, content: &[u8]) -> Result<(Vec<CatalogRecord>, u64), Error> {
+/// The records, how many bytes of whole frames hold them, and what is wrong with what follows, if it is more than a frame
+/// that was not finished.
+fn decode(path: &Path, content: &[u8]) -> Result<(Vec<CatalogRecord>, u64, Option<Error>), Error> {
     let mut records = Vec::new();
     let mut at = 0;
     while let Some(frame) = next_frame(&content[at..]) {
         let corrupt = |reason: String| Error::Corrupt { path: path.to_owned(), at: at as u64, reason };
-        let Some(json) = frame.content else {
-            if at + frame.len >= content.len() {
-                break;
-            }
-            return Err(corrupt("a frame's CRC does not match".to_owned()));
+        let record = match frame.content.map(serde_json::from_slice) {
+            // A file that was made longer before it was written to, when the machine stopped, ends in zeros.
+            _ if content[at..].iter().all(|byte| *byte == 0) => break,
+            None if at + frame.len >= content.len() => break,
+            None => return Ok((records, at as u64, Some(corrupt("a frame's CRC does not match".to_owned())))),
+            Some(Err(error)) => return Err(corrupt(error.to_string())),
+            Some(Ok(record)) => record,
         };
-        let record = serde_json::from_slice(json).map_err(|error| corrupt(error.to_string()))?;
         match record {
             CatalogRecord::Format(found) if found > FORMAT => {
                 return Err(Error::NewerFormat { path: path.to_owned(), found, known: FORMAT });
@@ -209,7 +275,7 @@ fn decode(path: &Path, content: &[u8]) -> Result<(Vec<CatalogRecord>, u64), Erro
         }
         at += frame.len;
     }
-    Ok((records, at as u64))
+    Ok((records, at as u64, None))
 }
 
 struct Frame<'a> {
@@ -232,6 +298,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn open(dir: &Path) -> Result<(Catalog, Vec<CatalogRecord>), Error> {
+        Catalog::open(dir, false, Durability::Process)
+    }
+
     fn topic(name: &str) -> CatalogRecord {
         CatalogRecord::Topic(TopicRecord {
             name: name.to_owned(),
@@ -245,43 +315,43 @@ mod tests {
     #[test]
     fn records_come_back_in_order_and_a_rewrite_keeps_what_it_is_given() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut catalog, records) = Catalog::open(dir.path()).unwrap();
+        let (mut catalog, records) = open(dir.path()).unwrap();
         assert_eq!(records, []);
         let all = [topic("a"), CatalogRecord::NextProducerId(1000), topic("b")];
         for record in &all {
             catalog.append(record).unwrap();
         }
-        let (mut catalog, records) = Catalog::open(dir.path()).unwrap();
+        let (mut catalog, records) = open(dir.path()).unwrap();
         assert_eq!(records, all);
         catalog.rewrite(all[1..].iter()).unwrap();
         catalog.append(&topic("c")).unwrap();
-        let (_, records) = Catalog::open(dir.path()).unwrap();
+        let (_, records) = open(dir.path()).unwrap();
         assert_eq!(records, [all[1].clone(), all[2].clone(), topic("c")]);
     }
 
     #[test]
     fn damage_before_the_end_is_an_error_and_a_newer_format_too() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut catalog, _) = Catalog::open(dir.path()).unwrap();
+        let (mut catalog, _) = open(dir.path()).unwrap();
         catalog.append(&topic("a")).unwrap();
         catalog.append(&topic("b")).unwrap();
         let path = dir.path().join(FILE);
         let mut content = std::fs::read(&path).unwrap();
         content[40] ^= 1;
         std::fs::write(&path, &content).unwrap();
-        assert!(matches!(Catalog::open(dir.path()), Err(Error::Corrupt { .. })));
+        assert!(matches!(open(dir.path()), Err(Error::Corrupt { .. })));
 
         let mut newer = Vec::new();
         put_frame(&mut newer, &CatalogRecord::Format(FORMAT + 1));
         std::fs::write(&path, newer).unwrap();
-        assert!(matches!(Catalog::open(dir.path()), Err(Error::NewerFormat { .. })));
+        assert!(matches!(open(dir.path()), Err(Error::NewerFormat { .. })));
     }
 
     proptest! {
         #[test]
         fn whatever_the_cut_every_whole_frame_is_kept(cut: prop::sample::Index) {
             let dir = tempfile::tempdir().unwrap();
-            let (mut catalog, _) = Catalog::open(dir.path()).unwrap();
+            let (mut catalog, _) = open(dir.path()).unwrap();
             let mut ends = vec![catalog.len];
             for name in ["a", "b", "c"] {
                 catalog.append(&topic(name)).unwrap();
@@ -291,11 +361,11 @@ mod tests {
             let content = std::fs::read(&path).unwrap();
             let cut = cut.index(content.len() + 1);
             std::fs::write(&path, &content[..cut]).unwrap();
-            let (mut catalog, records) = Catalog::open(dir.path()).unwrap();
+            let (mut catalog, records) = open(dir.path()).unwrap();
             let whole = ends.iter().skip(1).filter(|end| **end <= cut as u64).count();
             prop_assert_eq!(records.len(), whole);
             catalog.append(&topic("d")).unwrap();
-            let (_, records) = Catalog::open(dir.path()).unwrap();
+            let (_, records) = open(dir.path()).unwrap();
             prop_assert_eq!(records.last(), Some(&topic("d")));
         }
     }

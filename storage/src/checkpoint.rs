@@ -2,10 +2,10 @@
 //! "topic partition offset" each.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::disk::Dir;
 use crate::error::Error;
-use crate::files::{read_if_present, write_atomically};
 
 /// Where each log begins. Only logs that do not begin at their first segment's first offset are listed.
 pub(crate) const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
@@ -18,14 +18,15 @@ pub(crate) const COMPACTED_UPTO: &str = "cleaner-offset-checkpoint";
 /// A checkpoint file, and what it says.
 #[derive(Debug)]
 pub(crate) struct OffsetCheckpoint {
+    dir: Dir,
     path: PathBuf,
     offsets: BTreeMap<(String, i32), i64>,
 }
 
 impl OffsetCheckpoint {
-    pub(crate) fn open(data_dir: &Path, file: &str) -> Result<Self, Error> {
+    pub(crate) fn open(data_dir: &Dir, file: &str) -> Result<Self, Error> {
         let path = data_dir.join(file);
-        let offsets = match read_if_present(&path)? {
+        let offsets = match data_dir.disk.read_if_present(&path)? {
             None => BTreeMap::new(),
             Some(content) => parse(&content).ok_or_else(|| Error::Corrupt {
                 path: path.clone(),
@@ -33,7 +34,7 @@ impl OffsetCheckpoint {
                 reason: "not an offset checkpoint of version 0".to_owned(),
             })?,
         };
-        Ok(Self { path, offsets })
+        Ok(Self { dir: data_dir.clone(), path, offsets })
     }
 
     /// The partition's offset, or 0.
@@ -68,7 +69,7 @@ impl OffsetCheckpoint {
         for ((topic, partition), offset) in &self.offsets {
             content.push_str(&format!("{topic} {partition} {offset}\n"));
         }
-        write_atomically(&self.path, content.as_bytes())
+        self.dir.disk.write_atomically(&self.path, content.as_bytes())
     }
 }
 
@@ -96,14 +97,14 @@ mod tests {
     #[test]
     fn offsets_are_kept_and_forgotten_with_their_topic() {
         let dir = tempfile::tempdir().unwrap();
-        let mut file = OffsetCheckpoint::open(dir.path(), LOG_START_OFFSETS).unwrap();
+        let mut file = OffsetCheckpoint::open(&Dir::of_system(dir.path()), LOG_START_OFFSETS).unwrap();
         file.set("a", 1, 10).unwrap();
         file.set("a", 2, 20).unwrap();
         file.set("b", 0, 30).unwrap();
-        let mut again = OffsetCheckpoint::open(dir.path(), LOG_START_OFFSETS).unwrap();
+        let mut again = OffsetCheckpoint::open(&Dir::of_system(dir.path()), LOG_START_OFFSETS).unwrap();
         assert_eq!((again.of("a", 1), again.of("b", 0), again.of("b", 1)), (10, 30, 0));
         again.remove("a").unwrap();
-        let last = OffsetCheckpoint::open(dir.path(), LOG_START_OFFSETS).unwrap();
+        let last = OffsetCheckpoint::open(&Dir::of_system(dir.path()), LOG_START_OFFSETS).unwrap();
         assert_eq!((last.of("a", 1), last.of("b", 0)), (0, 30));
     }
 

@@ -5,15 +5,17 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 use uuid::Uuid;
 
 use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
+use crate::disk::Dir;
 use crate::error::Error;
-use crate::files::{DELETED_DIR_SUFFIX, read_if_present, remove_if_present, sync, write_atomically};
+use crate::files::DELETED_DIR_SUFFIX;
 use crate::leader_epochs::LeaderEpochs;
 use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid, parse_kafka_uuid};
 
@@ -46,12 +48,16 @@ pub struct Space {
 /// An open data directory.
 #[derive(Debug)]
 pub struct DataDir {
-    path: PathBuf,
+    dir: Dir,
     /// Locked until it is dropped.
     lock: File,
     cluster_id: String,
     directory_id: Uuid,
     previous_stop: PreviousStop,
+    /// The machine has stopped, and there may be logs that nobody has checked since.
+    unchecked: AtomicBool,
+    /// See [`DataDir::distrust`].
+    distrusted: AtomicBool,
     log_start_offsets: Mutex<OffsetCheckpoint>,
     recovery_points: Mutex<OffsetCheckpoint>,
     compacted_upto: Mutex<OffsetCheckpoint>,
@@ -63,30 +69,33 @@ impl DataDir {
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let path = path.canonicalize().map_err(Error::io("find", path))?;
         let mut lock = take_lock(&path)?;
-        let Identity { cluster_id, directory_id } = identity(&path.join(META), node_id)?;
-        let previous_stop = previous_stop(&path, &mut lock)?;
-        remove_deleted_logs(&path)?;
-        let log_start_offsets = Mutex::new(OffsetCheckpoint::open(&path, LOG_START_OFFSETS)?);
-        let recovery_points = Mutex::new(OffsetCheckpoint::open(&path, RECOVERY_POINTS)?);
-        let compacted_upto = Mutex::new(OffsetCheckpoint::open(&path, COMPACTED_UPTO)?);
+        let dir = Dir::of_system(path);
+        let Identity { cluster_id, directory_id } = identity(&dir, node_id)?;
+        let previous_stop = previous_stop(&dir, &mut lock)?;
+        remove_deleted_logs(&dir)?;
+        let log_start_offsets = Mutex::new(OffsetCheckpoint::open(&dir, LOG_START_OFFSETS)?);
+        let recovery_points = Mutex::new(OffsetCheckpoint::open(&dir, RECOVERY_POINTS)?);
+        let compacted_upto = Mutex::new(OffsetCheckpoint::open(&dir, COMPACTED_UPTO)?);
         let data_dir = Self {
-            path,
+            dir,
             lock,
             cluster_id,
             directory_id,
             previous_stop,
+            unchecked: AtomicBool::new(previous_stop == PreviousStop::MachineStopped),
+            distrusted: AtomicBool::new(false),
             log_start_offsets,
             recovery_points,
             compacted_upto,
         };
         data_dir.note("running")?;
-        remove_if_present(&data_dir.path.join(CLEAN_SHUTDOWN))?;
+        data_dir.dir.disk.remove_if_present(&data_dir.dir.join(CLEAN_SHUTDOWN))?;
         Ok(data_dir)
     }
 
     /// Where it is, as an absolute path.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.dir
     }
 
     /// The cluster's id, made when the directory was: 22 characters.
@@ -111,12 +120,12 @@ impl DataDir {
             recovery_point: locked(&self.recovery_points).of(&id.topic, id.partition),
             machine_stopped: self.previous_stop == PreviousStop::MachineStopped,
         };
-        PartitionLog::open(&self.path, id, config, origin)
+        PartitionLog::open_in(&self.dir, id, config, origin)
     }
 
     /// The epoch of a log's leader, without opening the log.
     pub fn leader_epoch(&self, id: &LogId) -> Result<i32, Error> {
-        Ok(LeaderEpochs::read(&self.path.join(id.dir_name()))?.latest())
+        Ok(LeaderEpochs::read(&self.dir.child(id.dir_name()))?.map_or(0, |epochs| epochs.latest()))
     }
 
     /// Keeps where a log begins, so that deleted records stay deleted.
@@ -127,7 +136,7 @@ impl DataDir {
     /// Whether a log that is not open has segments that are to go by age or size. It is told from the files' sizes and the
     /// time index of the oldest: the log need not be opened for it.
     pub fn has_expired(&self, id: &LogId, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
-        crate::log::has_expired(&self.path.join(id.dir_name()), config, now_ms)
+        crate::log::has_expired(&self.dir.child(id.dir_name()), config, now_ms)
     }
 
     /// Up to where a log is compacted.
@@ -154,33 +163,50 @@ impl DataDir {
 
     /// How much its file system holds.
     pub fn space(&self) -> Result<Space, Error> {
-        let stat = rustix::fs::statvfs(&self.path).map_err(|error| Error::io("examine", &self.path)(error.into()))?;
+        let stat = rustix::fs::statvfs(self.path()).map_err(|error| Error::io("examine", &self.dir)(error.into()))?;
         let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(stat.f_frsize)).unwrap_or(i64::MAX);
         Ok(Space { total_bytes: bytes(stat.f_blocks), usable_bytes: bytes(stat.f_bavail) })
+    }
+
+    /// Lets the next start believe no more than what was flushed, as if the machine had stopped: a flush has failed, so
+    /// that what the system shows of a file need not be what it has written.
+    pub fn distrust(&self) -> Result<(), Error> {
+        self.distrusted.store(true, Ordering::Relaxed);
+        self.note("running")
+    }
+
+    /// Every log has been opened since the machine stopped, so that what it holds has been checked. Until this is said, the
+    /// next start takes none on trust either, however this one ends.
+    pub fn all_checked(&self) -> Result<(), Error> {
+        match self.unchecked.swap(false, Ordering::Relaxed) {
+            true => self.note("running"),
+            false => Ok(()),
+        }
     }
 
     /// Marks the directory as left in order; all logs must be closed.
     pub fn mark_clean(&self) -> Result<(), Error> {
         self.note("stopped")?;
-        let path = self.path.join(CLEAN_SHUTDOWN);
-        write_atomically(&path, br#"{"version":0,"brokerEpoch":-1}"#)
+        self.dir.disk.write_atomically(&self.dir.join(CLEAN_SHUTDOWN), br#"{"version":0,"brokerEpoch":-1}"#)
     }
 
     /// Hands the directory's own files (not those of the logs) to the disk, and waits for it.
     pub fn flush(&self) -> Result<(), Error> {
-        for entry in fs::read_dir(&self.path).map_err(Error::io("list", &self.path))? {
-            let path = entry.map_err(Error::io("list", &self.path))?.path();
+        for path in self.dir.disk.list(&self.dir).map_err(Error::io("list", &self.dir))? {
             if path.is_file() {
-                sync(&path)?;
+                self.dir.disk.sync_file(&path)?;
             }
         }
-        sync(&self.path)
+        self.dir.disk.sync_file(&self.dir)
     }
 
     /// What the next one to open the directory needs to know: who has it, since which boot, and how it was left.
     fn note(&self, state: &str) -> Result<(), Error> {
-        let path = self.path.join(LOCK);
-        let content = format!("pid={}\nboot={}\nstate={state}\n", std::process::id(), boot_id());
+        let path = self.dir.join(LOCK);
+        let in_doubt = self.unchecked.load(Ordering::Relaxed) || self.distrusted.load(Ordering::Relaxed);
+        // One that no kernel has.
+        let boot = if in_doubt { "in doubt".to_owned() } else { boot_id() };
+        let content = format!("pid={}\nboot={boot}\nstate={state}\n", std::process::id());
         let mut file = &self.lock;
         file.set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
@@ -242,15 +268,16 @@ struct Identity {
     directory_id: Uuid,
 }
 
-fn identity(path: &Path, node_id: i32) -> Result<Identity, Error> {
-    let Some(content) = read_if_present(path)? else {
+fn identity(dir: &Dir, node_id: i32) -> Result<Identity, Error> {
+    let path = &dir.join(META);
+    let Some(content) = dir.disk.read_if_present(path)? else {
         let identity = Identity { cluster_id: kafka_uuid(Uuid::new_v4()), directory_id: Uuid::new_v4() };
         let content = format!(
             "version={META_VERSION}\ncluster.id={}\nnode.id={node_id}\ndirectory.id={}\n",
             identity.cluster_id,
             kafka_uuid(identity.directory_id)
         );
-        write_atomically(path, content.as_bytes())?;
+        dir.disk.write_atomically(path, content.as_bytes())?;
         return Ok(identity);
     };
     let corrupt = |reason: &str| Error::Corrupt { path: path.to_owned(), at: 0, reason: reason.to_owned() };
@@ -328,6 +355,54 @@ mod tests {
         drop(third);
         fs::write(dir.path().join(LOCK), "pid=1\nboot=other\nstate=stopped\n").unwrap();
         assert_eq!(DataDir::open(dir.path(), 1).unwrap().previous_stop(), PreviousStop::MachineStopped);
+    }
+
+    #[test]
+    fn until_every_log_was_checked_or_after_a_failed_flush_nothing_is_taken_on_trust() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || DataDir::open(dir.path(), 1).unwrap();
+        drop(open());
+        fs::write(dir.path().join(LOCK), "pid=1\nboot=other\nstate=running\n").unwrap();
+        for stop_in_order in [true, false] {
+            let unchecked = open();
+            assert_eq!(unchecked.previous_stop(), PreviousStop::MachineStopped);
+            if stop_in_order {
+                unchecked.mark_clean().unwrap();
+            }
+        }
+        let checked = open();
+        assert_eq!(checked.previous_stop(), PreviousStop::MachineStopped);
+        checked.all_checked().unwrap();
+        drop(checked);
+        let next = open();
+        assert_eq!(next.previous_stop(), PreviousStop::ProcessDied);
+        next.distrust().unwrap();
+        next.mark_clean().unwrap();
+        drop(next);
+        assert_eq!(open().previous_stop(), PreviousStop::MachineStopped);
+    }
+
+    #[test]
+    fn a_directory_that_was_moved_or_copied_is_the_same_one() {
+        let parent = tempfile::tempdir().unwrap();
+        let (first, moved, copied) = (parent.path().join("a"), parent.path().join("b"), parent.path().join("c"));
+        let dir = DataDir::open(&first, 1).unwrap();
+        dir.set_log_start_offset("t", 0, 5).unwrap();
+        let id = dir.directory_id();
+        dir.mark_clean().unwrap();
+        drop(dir);
+        fs::rename(&first, &moved).unwrap();
+        fs::create_dir(&copied).unwrap();
+        for entry in fs::read_dir(&moved).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, copied.join(path.file_name().unwrap())).unwrap();
+        }
+        let (moved, copied) = (DataDir::open(&moved, 1).unwrap(), DataDir::open(&copied, 1).unwrap());
+        for dir in [moved, copied] {
+            assert_eq!((dir.directory_id(), dir.previous_stop()), (id, PreviousStop::Clean));
+            let log = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
+            assert_eq!(dir.open_log(log, &LogConfig::DEFAULT).unwrap().view().log_start_offset(), 5);
+        }
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! Files of fixed-size entries, made when the first is appended: what all of Kafka's indexes are.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use crate::disk::{Access, Dir};
 use crate::error::Error;
 use crate::mmap::{MappedAppender, MappedReader};
 
 /// Appends entries of `N` bytes.
 #[derive(Debug)]
 pub(crate) struct EntryWriter<const N: usize> {
+    dir: Dir,
     path: PathBuf,
     /// `segment.index.bytes`, rounded down to whole entries.
     capacity: usize,
@@ -23,21 +26,21 @@ pub(crate) struct EntryReader<const N: usize>(Arc<OnceLock<MappedReader>>);
 
 impl<const N: usize> EntryWriter<N> {
     /// For a file that may or may not exist, of which the first `valid` entries are good.
-    pub(crate) fn open(path: PathBuf, max_bytes: usize, valid: usize) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Dir, path: PathBuf, max_bytes: usize, valid: usize) -> Result<Self, Error> {
         let capacity = (max_bytes - max_bytes % N).max(N);
         let reader = EntryReader(Arc::new(OnceLock::new()));
-        let mut writer = Self { path, capacity, file: None, reader };
+        let mut writer = Self { dir: dir.clone(), path, capacity, file: None, reader };
         if valid > 0 {
             writer.create(valid)?;
-        } else if writer.path.exists() {
-            std::fs::remove_file(&writer.path).map_err(Error::io("remove", &writer.path))?;
+        } else {
+            dir.disk.remove_if_present(&writer.path)?;
         }
         Ok(writer)
     }
 
     fn create(&mut self, valid: usize) -> Result<&mut MappedAppender, Error> {
-        let file =
-            MappedAppender::open(self.path.clone(), self.capacity, valid * N).map_err(Error::io("open", &self.path))?;
+        let file = MappedAppender::open(&self.dir, self.path.clone(), self.capacity, valid * N)
+            .map_err(Error::io("open", &self.path))?;
         // A reader is set once: the file is created once.
         let _ = self.reader.0.set(file.reader());
         Ok(self.file.insert(file))
@@ -80,13 +83,13 @@ impl<const N: usize> EntryWriter<N> {
 
 impl<const N: usize> EntryReader<N> {
     /// Maps the file of a sealed segment; one that does not exist has no entries.
-    pub(crate) fn open(path: &std::path::Path) -> Result<Self, Error> {
+    pub(crate) fn open(dir: &Dir, path: &Path) -> Result<Self, Error> {
         let cell = OnceLock::new();
-        match MappedReader::open(path) {
+        match dir.disk.open(path, Access::Write).and_then(|file| MappedReader::open(&*file)) {
             Ok(reader) => {
                 let _ = cell.set(reader);
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Error::io("open", path)(error)),
         }
         Ok(Self(Arc::new(cell)))
@@ -98,8 +101,13 @@ impl<const N: usize> EntryReader<N> {
     }
 
     /// As [`MappedReader::flush`], of the whole file.
-    pub(crate) fn flush(&self, deadline: Instant) -> std::io::Result<bool> {
+    pub(crate) fn flush(&self, deadline: Instant) -> io::Result<bool> {
         self.0.get().map_or(Ok(true), |reader| reader.flush(0, deadline))
+    }
+
+    /// Whether the entries are those that were written: not if somebody has cut the file short under us.
+    pub(crate) fn is_intact(&self) -> bool {
+        self.0.get().is_none_or(|reader| reader.intact(reader.len()).is_ok())
     }
 
     pub(crate) fn entries(&self) -> &[[u8; N]] {

@@ -4,7 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::mmap::is_no_room;
 use crate::producer_state::ProducerError;
+
+/// What is tried when a mapped file is handed to the disk.
+pub(crate) const FLUSH: &str = "flush";
+/// What is tried when a file or a directory is handed to the disk.
+pub(crate) const SYNC: &str = "sync";
 
 /// A fault of the data directory or of a log in it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -37,6 +43,14 @@ pub enum Error {
         /// The newest that is understood.
         known: u32,
     },
+    /// An earlier write or flush of the log failed, so that nobody can say what of it is on disk.
+    #[error("{log} takes no more records until the broker is started again: {cause}")]
+    Poisoned {
+        /// The log, by the name of its directory.
+        log: String,
+        /// What failed then.
+        cause: Arc<Error>,
+    },
     /// A file contradicts itself where no crash explains it.
     #[error("{} is corrupt at byte {at}: {reason}", path.display())]
     Corrupt {
@@ -61,9 +75,23 @@ impl Error {
 
     /// Whether the cause is a file system without room: it may go away by itself.
     pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_no_room(source))
+    }
+
+    /// Whether a file or directory is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
+    /// Whether something was lacking (room, descriptors, memory) that may be there the next time, so that what was tried
+    /// may be tried again. A failed flush may not: the system forgets what it could not write.
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Io { source, .. } => {
-                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            Self::Io { action, source, .. } => {
+                !matches!(*action, FLUSH | SYNC)
+                    && (is_no_room(source)
+                        || source.kind() == io::ErrorKind::OutOfMemory
+                        || matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)))
             }
             _ => false,
         }

@@ -1,16 +1,17 @@
 //! Names of the files in a partition's directory, and small files written whole.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::disk::{Access, Disk};
+use crate::error::{Error, SYNC};
 
 pub(crate) const LOG: &str = "log";
 pub(crate) const OFFSET_INDEX: &str = "index";
 pub(crate) const TIME_INDEX: &str = "timeindex";
 pub(crate) const TRANSACTION_INDEX: &str = "txnindex";
 pub(crate) const PRODUCER_SNAPSHOT: &str = "snapshot";
+pub(crate) const PARTITION_METADATA: &str = "partition.metadata";
 /// What a deleted partition's directory ends in until its files are gone.
 pub(crate) const DELETED_DIR_SUFFIX: &str = "-delete";
 
@@ -30,63 +31,74 @@ pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Renames a file; it is no error if there is none. Returns whether there was.
-pub(crate) fn rename_if_present(from: &Path, to: &Path) -> Result<bool, Error> {
-    match fs::rename(from, to) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("rename", from)(error)),
-    }
-}
-
 /// `00000000000000000042.log` and the like.
 pub(crate) fn segment_file(dir: &Path, base_offset: i64, extension: &str) -> PathBuf {
     dir.join(format!("{base_offset:020}.{extension}"))
 }
 
-/// The offsets in the names of the files with this extension, ascending.
-pub(crate) fn offsets_of(dir: &Path, extension: &str) -> Result<Vec<i64>, Error> {
-    let mut offsets = Vec::new();
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let path = entry.map_err(Error::io("list", dir))?.path();
-        if path.extension().is_some_and(|found| found == extension)
-            && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
-            && stem.len() == 20
-            && let Ok(offset) = stem.parse()
-        {
-            offsets.push(offset);
+impl dyn Disk {
+    /// Renames a file; it is no error if there is none. Returns whether there was.
+    pub(crate) fn rename_if_present(&self, from: &Path, to: &Path) -> Result<bool, Error> {
+        match self.rename(from, to) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("rename", from)(error)),
         }
     }
-    offsets.sort_unstable();
-    Ok(offsets)
-}
 
-/// Replaces a file so that a crash leaves either the old content or the new.
-pub(crate) fn write_atomically(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let temporary = path.with_extension("tmp");
-    let mut file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
-    file.write_all(content).map_err(Error::io("write", &temporary))?;
-    fs::rename(&temporary, path).map_err(Error::io("replace", path))
-}
-
-/// Hands a file, or a directory's list of names, to the disk, and waits for it.
-pub(crate) fn sync(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(Error::io("sync", path))
-}
-
-/// Removes a file; it is no error if there is none.
-pub(crate) fn remove_if_present(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
-        _ => Ok(()),
+    /// Removes a file; it is no error if there is none.
+    pub(crate) fn remove_if_present(&self, path: &Path) -> Result<(), Error> {
+        match self.remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+            _ => Ok(()),
+        }
     }
-}
 
-/// Reads a file whole; `None` if there is none.
-pub(crate) fn read_if_present(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
-        Ok(content) => Ok(Some(content)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::io("read", path)(error)),
+    /// Reads a file whole; `None` if there is none.
+    pub(crate) fn read_if_present(&self, path: &Path) -> Result<Option<Vec<u8>>, Error> {
+        match self.read(path) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("read", path)(error)),
+        }
+    }
+
+    /// The offsets in the names of the files with this extension, ascending.
+    pub(crate) fn offsets_of(&self, dir: &Path, extension: &str) -> Result<Vec<i64>, Error> {
+        let mut offsets = Vec::new();
+        for path in self.list(dir).map_err(Error::io("list", dir))? {
+            if path.extension().is_some_and(|found| found == extension)
+                && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
+                && stem.len() == 20
+                && let Ok(offset) = stem.parse()
+            {
+                offsets.push(offset);
+            }
+        }
+        offsets.sort_unstable();
+        Ok(offsets)
+    }
+
+    /// Writes a file that nobody needs before it is whole: it is checked when it is read, or its name is not yet the one
+    /// that is looked for. What could not be written whole is removed, so that it takes no room.
+    pub(crate) fn write_whole(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let file = self.open(path, Access::Create).map_err(Error::io("create", path))?;
+        file.write_all_at(&[content], 0).map_err(|error| {
+            let _ = self.remove_file(path);
+            Error::io("write", path)(error)
+        })
+    }
+
+    /// Replaces a file so that a crash, of the machine too, leaves either the old content or the new.
+    pub(crate) fn write_atomically(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let temporary = path.with_extension("tmp");
+        self.write_whole(&temporary, content)?;
+        self.sync_file(&temporary)?;
+        self.rename(&temporary, path).map_err(Error::io("replace", path))
+    }
+
+    /// Hands a file, or a directory's list of names, to the disk, and waits for it.
+    pub(crate) fn sync_file(&self, path: &Path) -> Result<(), Error> {
+        self.sync(path).map_err(Error::io(SYNC, path))
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use brooklet_protocol::records::BatchHeader;
 
+use crate::disk::Dir;
 use crate::error::Error;
-use crate::files::remove_if_present;
 use crate::offset_index::OffsetPosition;
 use crate::time_index::TimestampOffset;
 
@@ -77,9 +77,9 @@ impl IndexBuilder {
     }
 
     /// Writes both indexes whole.
-    pub(crate) fn write(&self, offset_index: &Path, time_index: &Path) -> Result<(), Error> {
-        write(offset_index, self.offsets.iter().map(|entry| entry.encode()))?;
-        write(time_index, self.times.iter().map(|entry| entry.encode()))
+    pub(crate) fn write(&self, dir: &Dir, offset_index: &Path, time_index: &Path) -> Result<(), Error> {
+        write(dir, offset_index, self.offsets.iter().map(|entry| entry.encode()))?;
+        write(dir, time_index, self.times.iter().map(|entry| entry.encode()))
     }
 
     fn push_time(&mut self) {
@@ -94,10 +94,10 @@ impl IndexBuilder {
     }
 }
 
-fn write<const N: usize>(path: &Path, entries: impl Iterator<Item = [u8; N]>) -> Result<(), Error> {
+fn write<const N: usize>(dir: &Dir, path: &Path, entries: impl Iterator<Item = [u8; N]>) -> Result<(), Error> {
     let bytes: Vec<u8> = entries.flatten().collect();
     if bytes.is_empty() {
-        return remove_if_present(path);
+        return dir.disk.remove_if_present(path);
     }
-    std::fs::write(path, bytes).map_err(Error::io("write", path))
+    dir.disk.write_whole(path, &bytes)
 }

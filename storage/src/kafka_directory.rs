@@ -16,8 +16,9 @@ use brooklet_protocol::records::batches;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::disk::{Disk, SystemDisk};
 use crate::error::Error;
-use crate::files::{LOG, read_if_present};
+use crate::files::LOG;
 use crate::log::parse_kafka_uuid;
 
 const METADATA_LOG: &str = "__cluster_metadata-0";
@@ -118,7 +119,7 @@ struct Metadata {
 impl Metadata {
     /// Takes in a file of the log. What follows the last whole batch was never committed.
     fn take_in(&mut self, path: &Path) -> Result<(), Error> {
-        let content = Bytes::from(read_if_present(path)?.unwrap_or_default());
+        let content = Bytes::from((&SystemDisk as &dyn Disk).read_if_present(path)?.unwrap_or_default());
         let corrupt = |at: u64, reason: String| Error::Corrupt { path: path.to_owned(), at, reason };
         let mut at = 0;
         for batch in batches(content).map_while(Result::ok).take_while(|batch| batch.verify_crc().is_ok()) {
@@ -204,7 +205,7 @@ fn partition_of(name: &str) -> Option<(String, i32)> {
 
 /// What `partition.metadata` says.
 fn topic_id(dir: &Path) -> Result<Option<Uuid>, Error> {
-    let content = read_if_present(&dir.join("partition.metadata"))?.unwrap_or_default();
+    let content = (&SystemDisk as &dyn Disk).read_if_present(&dir.join("partition.metadata"))?.unwrap_or_default();
     let content = String::from_utf8_lossy(&content);
     let id = content.lines().find_map(|line| line.strip_prefix("topic_id:"));
     Ok(id.and_then(|id| parse_kafka_uuid(id.trim())).filter(|id| !id.is_nil()))

@@ -1,115 +1,146 @@
-//! The leader epochs of a log that Apache Kafka wrote (`leader-epoch-checkpoint`; Kafka's `LeaderEpochFileCache`).
+//! Which leader wrote from which offset on (`leader-epoch-checkpoint` in each partition's directory; Kafka's
+//! `LeaderEpochFileCache`, KIP-101).
 //!
-//! A log of our own has had one leader: epoch 0, and no file. One that comes from Kafka has had several, and the last goes on
-//! here: its batches carry on with that epoch, so that neither clients nor a Kafka that takes the directory back see an epoch
-//! go down.
+//! Text: version 0, the number of lines, then "epoch start-offset" each, both ascending. A log of ours has one epoch, 0, and
+//! the file says so from its first record on, so that Kafka can open it. A log that Kafka has written may have more: what it
+//! says of them is kept, and we go on in the last.
 
-use std::path::Path;
-
+use crate::disk::Dir;
 use crate::error::Error;
-use crate::files::read_if_present;
 
-const FILE: &str = "leader-epoch-checkpoint";
+pub(crate) const FILE: &str = "leader-epoch-checkpoint";
+const VERSION: &str = "0";
 
-/// See the module.
+/// The epochs of a log, and where each begins. There is at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaderEpochs {
-    /// Epochs with the offset at which each began, both ascending; at least one.
-    entries: Vec<(i32, i64)>,
-}
+pub struct LeaderEpochs(Vec<(i32, i64)>);
 
 impl LeaderEpochs {
-    /// Reads the checkpoint in a partition's directory.
-    pub(crate) fn read(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(FILE);
-        let Some(content) = read_if_present(&path)? else {
-            return Ok(Self::default());
-        };
-        parse(&content).ok_or_else(|| Error::Corrupt {
-            path,
-            at: 0,
-            reason: "not a checkpoint of leader epochs of version 0".to_owned(),
-        })
+    /// Of a log that one leader has written.
+    pub(crate) fn first(start_offset: i64) -> Self {
+        Self(vec![(0, start_offset)])
     }
 
-    /// The epoch of what is written now.
-    pub fn latest(&self) -> i32 {
-        self.entries.last().map_or(0, |(epoch, _)| *epoch)
-    }
-
-    /// The greatest epoch that is not above `epoch`, and where its records end in a log that ends at `next_offset`. An epoch
-    /// before the first ends where that begins; a later one than the last is not known.
-    pub fn end_offset_for(&self, epoch: i32, next_offset: i64) -> Option<(i32, i64)> {
-        if epoch < 0 || epoch > self.latest() {
-            return None;
+    /// Made from the epochs of batches and where these begin, in order.
+    pub(crate) fn of_batches(batches: impl IntoIterator<Item = (i32, i64)>) -> Option<Self> {
+        let mut entries: Vec<(i32, i64)> = Vec::new();
+        for (epoch, base_offset) in batches {
+            if epoch >= 0 && entries.last().is_none_or(|(last, _)| epoch > *last) {
+                entries.push((epoch, base_offset));
+            }
         }
-        let after = self.entries.partition_point(|(known, _)| *known <= epoch);
-        let found = after.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(epoch, |(known, _)| *known);
-        Some((found, self.entries.get(after).map_or(next_offset, |(_, start)| *start)))
+        (!entries.is_empty()).then_some(Self(entries))
+    }
+
+    /// What the file in a partition's directory says; `None` if there is none, or one that says nothing.
+    pub(crate) fn read(dir: &Dir) -> Result<Option<Self>, Error> {
+        let path = dir.join(FILE);
+        let Some(content) = dir.disk.read_if_present(&path)? else {
+            return Ok(None);
+        };
+        let epochs = parse(&content);
+        if epochs.is_none() {
+            tracing::warn!(path = %path.display(), "no leader epochs in it; they are taken from the batches");
+        }
+        Ok(epochs)
+    }
+
+    pub(crate) fn write(&self, dir: &Dir) -> Result<(), Error> {
+        let mut content = format!("{VERSION}\n{}\n", self.0.len());
+        for (epoch, start_offset) in &self.0 {
+            content.push_str(&format!("{epoch} {start_offset}\n"));
+        }
+        // It is made anew from the batches where it is damaged.
+        dir.disk.write_whole(&dir.join(FILE), content.as_bytes())
+    }
+
+    /// Fits them to where the log begins and ends, as Kafka does when it opens one.
+    pub(crate) fn within(self, start_offset: i64, end_offset: i64) -> Self {
+        let begun = self.0.partition_point(|(_, start)| *start <= start_offset);
+        let mut entries = self.0[begun.saturating_sub(1)..].to_vec();
+        entries[0].1 = entries[0].1.max(start_offset);
+        while entries.len() > 1 && entries.last().is_some_and(|(_, start)| *start > end_offset) {
+            entries.pop();
+        }
+        Self(entries)
+    }
+
+    /// The epoch that records are written in now.
+    pub fn latest(&self) -> i32 {
+        self.0[self.0.len() - 1].0
     }
 
     /// The epoch in which the record at an offset was written; `None` before the first.
     pub fn at(&self, offset: i64) -> Option<i32> {
-        let after = self.entries.partition_point(|(_, start)| *start <= offset);
-        after.checked_sub(1).map(|index| self.entries[index].0)
+        let after = self.0.partition_point(|(_, start)| *start <= offset);
+        after.checked_sub(1).map(|index| self.0[index].0)
+    }
+
+    /// The last epoch up to the one asked for, and where its records end (`OffsetForLeaderEpoch`); `None` for one that has
+    /// not begun. `log_end_offset` is where the latest ends.
+    pub fn end_offset_for(&self, epoch: i32, log_end_offset: i64) -> Option<(i32, i64)> {
+        if epoch == self.latest() {
+            return Some((epoch, log_end_offset));
+        }
+        let later = self.0.partition_point(|(known, _)| *known <= epoch);
+        let (_, end_offset) = *self.0.get(later)?;
+        let known = later.checked_sub(1).map_or(epoch, |index| self.0[index].0);
+        (epoch >= 0).then_some((known, end_offset))
     }
 }
 
-impl Default for LeaderEpochs {
-    fn default() -> Self {
-        Self { entries: vec![(0, 0)] }
-    }
-}
-
-/// Version 0, the number of lines, then "epoch offset" each.
 fn parse(content: &[u8]) -> Option<LeaderEpochs> {
     let mut lines = std::str::from_utf8(content).ok()?.lines();
-    if lines.next()?.trim() != "0" {
+    if lines.next()?.trim() != VERSION {
         return None;
     }
     let count: usize = lines.next()?.trim().parse().ok()?;
     let entries: Vec<(i32, i64)> = lines
         .map(|line| {
-            let (epoch, start) = line.trim().split_once(' ')?;
-            Some((epoch.parse().ok()?, start.parse().ok()?))
+            let (epoch, start_offset) = line.trim().split_once(char::is_whitespace)?;
+            Some((epoch.parse().ok()?, start_offset.trim().parse().ok()?))
         })
         .collect::<Option<_>>()?;
-    let ascends = entries.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
-    if entries.len() != count || !ascends {
-        return None;
-    }
-    // Kafka writes an empty one for a log that has had no leader yet.
-    Some(if entries.is_empty() { LeaderEpochs::default() } else { LeaderEpochs { entries } })
+    let ascend = entries.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1);
+    (count > 0 && entries.len() == count && ascend && entries[0].0 >= 0).then_some(LeaderEpochs(entries))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn epochs_end_where_the_next_begins() {
-        let epochs = parse(b"0\n2\n1 0\n4 10\n").unwrap();
-        assert_eq!(epochs.latest(), 4);
-        assert_eq!(epochs.end_offset_for(-1, 25), None);
-        assert_eq!(epochs.end_offset_for(0, 25), Some((0, 0)));
-        assert_eq!(epochs.end_offset_for(1, 25), Some((1, 10)));
-        assert_eq!(epochs.end_offset_for(3, 25), Some((1, 10)));
-        assert_eq!(epochs.end_offset_for(4, 25), Some((4, 25)));
-        assert_eq!(epochs.end_offset_for(5, 25), None);
-        assert_eq!((epochs.at(9), epochs.at(10)), (Some(1), Some(4)));
+    fn epochs() -> LeaderEpochs {
+        parse(b"0\n3\n0 0\n2 57\n5 60\n").unwrap()
     }
 
     #[test]
-    fn a_log_of_our_own_has_epoch_0() {
-        let epochs = LeaderEpochs::default();
-        assert_eq!((epochs.latest(), epochs.at(7), epochs.end_offset_for(0, 8)), (0, Some(0), Some((0, 8))));
-        assert_eq!(parse(b"0\n0\n"), Some(epochs));
-    }
-
-    #[test]
-    fn anything_else_is_no_checkpoint() {
-        for content in [&b""[..], b"1\n0\n", b"0\n2\n1 0\n", b"0\n2\n4 10\n1 0\n", b"0\n1\nx 0\n", b"\xff"] {
-            assert_eq!(parse(content), None);
+    fn what_is_written_is_read_and_damage_is_nothing() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = Dir::of_system(temporary.path());
+        assert_eq!(LeaderEpochs::read(&dir).unwrap(), None);
+        epochs().write(&dir).unwrap();
+        assert_eq!(LeaderEpochs::read(&dir).unwrap(), Some(epochs()));
+        assert_eq!(dir.disk.read(&dir.join(FILE)).unwrap(), b"0\n3\n0 0\n2 57\n5 60\n");
+        for damaged in ["", "0\n", "0\n0\n", "1\n1\n0 0\n", "0\n2\n0 0\n", "0\n1\n0\n", "0\n2\n2 0\n1 5\n"] {
+            assert_eq!(parse(damaged.as_bytes()), None, "{damaged:?}");
         }
+    }
+
+    #[test]
+    fn an_epoch_ends_where_the_next_begins() {
+        let end = |epoch| epochs().end_offset_for(epoch, 100);
+        assert_eq!((end(0), end(1), end(2)), (Some((0, 57)), Some((0, 57)), Some((2, 60))));
+        assert_eq!((end(4), end(5), end(6), end(-1)), (Some((2, 60)), Some((5, 100)), None, None));
+        let at = |offset| epochs().at(offset);
+        assert_eq!((at(0), at(56), at(57), at(99)), (Some(0), Some(0), Some(2), Some(5)));
+    }
+
+    #[test]
+    fn what_is_deleted_and_what_was_never_written_goes() {
+        assert_eq!(epochs().within(58, 100), LeaderEpochs(vec![(2, 58), (5, 60)]));
+        assert_eq!(epochs().within(0, 59), LeaderEpochs(vec![(0, 0), (2, 57)]));
+        assert_eq!(epochs().within(60, 60), LeaderEpochs(vec![(5, 60)]));
+        let before = epochs().within(58, 100);
+        assert_eq!(before.end_offset_for(1, 100), Some((1, 58)), "the first that is known is the best answer");
     }
 }

@@ -11,7 +11,10 @@
 mod catalog;
 mod checkpoint;
 mod compaction;
+#[cfg(test)]
+mod crashes;
 mod data_dir;
+mod disk;
 mod entry_file;
 mod error;
 mod files;
@@ -31,13 +34,13 @@ mod time_index;
 mod transaction_index;
 mod view;
 
-pub use catalog::{Catalog, CatalogRecord, ScramCredential, ScramCredentialRecord, TopicRecord};
+pub use catalog::{Catalog, CatalogRecord, Durability, ScramCredential, ScramCredentialRecord, TopicRecord};
 pub use compaction::{CleanedSegment, CleanerConfig, CompactionPlan};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
 pub use kafka_directory::{KafkaDirectory, KafkaTopic};
 pub use leader_epochs::LeaderEpochs;
-pub use log::{AppendOrigin, Appended, LogConfig, LogId, LogOrigin, PartitionLog};
+pub use log::{AppendOrigin, Appended, FlushPlan, LogConfig, LogId, LogOrigin, PartitionLog};
 pub use producer_state::{ProducerError, ProducerStateEntry, VerificationGuard};
 pub use transaction_index::AbortedTransaction;
 pub use view::{LogSlice, LogView, TimestampAndOffset};

@@ -1,14 +1,15 @@
 //! A partition's log: the writer's side (Kafka's `UnifiedLog` and `LocalLog`, of one node).
 
 mod compacting;
+mod condition;
+mod flushing;
 mod retention;
 
+pub use flushing::FlushPlan;
 pub(crate) use retention::has_expired;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_protocol::records::validate::ValidBatch;
@@ -17,15 +18,18 @@ use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
 use crate::compaction::settle;
+use crate::disk::Dir;
 use crate::error::{AppendError, Error};
-use crate::files::{DELETED_DIR_SUFFIX, LOG, offsets_of, sync, write_atomically};
-use crate::leader_epochs::LeaderEpochs;
+use crate::files::{DELETED_DIR_SUFFIX, LOG, PARTITION_METADATA, TRANSACTION_INDEX, segment_file};
+use crate::leader_epochs::{self, LeaderEpochs};
 use crate::producer_snapshot;
 use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager, VerificationGuard};
 use crate::recovery::{RecoveredSegment, Trust, recover};
 use crate::segment::{ActiveSegment, Segment};
 use crate::transaction_index::AbortedTransaction;
 use crate::view::LogView;
+use condition::Condition;
+use flushing::NamesOnDisk;
 
 /// The topic configs that a log follows. Units as Kafka's names say.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,26 +170,30 @@ pub struct Appended {
 #[derive(Debug)]
 pub struct PartitionLog {
     id: LogId,
-    dir: Arc<Path>,
+    dir: Dir,
     view: Arc<LogView>,
     active: Option<ActiveSegment>,
     producers: ProducerStateManager,
     /// Up to where the newest snapshot covers the producers' state.
     snapshot_offset: i64,
-    /// Up to where all is on disk.
-    recovery_point: i64,
-    deleted: bool,
+    names_on_disk: NamesOnDisk,
+    condition: Condition,
 }
 
 impl PartitionLog {
     /// Opens the log of a partition in the data directory `parent`. One that has never been appended to has no
     /// directory, and gets none before it is.
     pub fn open(parent: &Path, id: LogId, config: &LogConfig, origin: LogOrigin) -> Result<Self, Error> {
-        let dir: Arc<Path> = parent.join(id.dir_name()).into();
+        Self::open_in(&Dir::of_system(parent), id, config, origin)
+    }
+
+    pub(crate) fn open_in(parent: &Dir, id: LogId, config: &LogConfig, origin: LogOrigin) -> Result<Self, Error> {
+        let dir = parent.child(id.dir_name());
         let log_start_offset = origin.log_start_offset;
-        if !dir.exists() {
-            let epochs = LeaderEpochs::default();
+        if !dir.is_there() {
+            let epochs = LeaderEpochs::first(log_start_offset);
             let view = Arc::new(LogView::new(Vec::new(), log_start_offset, log_start_offset, epochs));
+            view.publish_recovery_point(log_start_offset);
             return Ok(Self {
                 id,
                 dir,
@@ -193,8 +201,8 @@ impl PartitionLog {
                 active: None,
                 producers: ProducerStateManager::default(),
                 snapshot_offset: log_start_offset,
-                recovery_point: log_start_offset,
-                deleted: false,
+                names_on_disk: NamesOnDisk::default(),
+                condition: Condition::default(),
             });
         }
         let OpenedSegments { mut segments, active, next_offset, rebuilt_from } = open_segments(&dir, config, origin)?;
@@ -203,13 +211,27 @@ impl PartitionLog {
         }
         let first = segments.first().map_or(next_offset, |segment| segment.base_offset());
         let log_start_offset = log_start_offset.max(first).min(next_offset);
-        let view = Arc::new(LogView::new(segments, log_start_offset, next_offset, LeaderEpochs::read(&dir)?));
+        let epochs = epochs_of(&dir, &segments, next_offset)?.unwrap_or_else(|| LeaderEpochs::first(log_start_offset));
+        let epochs = epochs.within(log_start_offset, next_offset);
+        let view = Arc::new(LogView::new(segments, log_start_offset, next_offset, epochs));
         let (snapshot_offset, producers) =
-            producer_snapshot::read_newest(&dir, rebuilt_from.unwrap_or(next_offset), next_offset)?
+            producer_snapshot::read_newest(&dir, first, rebuilt_from.unwrap_or(next_offset), next_offset)?
                 .unwrap_or((first, ProducerStateManager::default()));
-        let recovery_point = origin.recovery_point.min(next_offset);
-        let mut log = Self { id, dir, view, active, producers, snapshot_offset, recovery_point, deleted: false };
+        view.publish_recovery_point(origin.recovery_point.min(next_offset));
+        let mut log = Self {
+            id,
+            dir,
+            view,
+            active,
+            producers,
+            snapshot_offset,
+            names_on_disk: NamesOnDisk::default(),
+            condition: Condition::default(),
+        };
         log.replay_producers()?;
+        if origin.machine_stopped || rebuilt_from.is_some() {
+            log.settle_recovered()?;
+        }
         log.publish_end(next_offset);
         Ok(log)
     }
@@ -222,16 +244,31 @@ impl PartitionLog {
     /// Appends a batch at the end of the log, unless its producer sent it before. A segment that is full, or too
     /// old for the batch, is ended first.
     ///
-    /// After an error the log is as it was. After success the batch survives the death of this process.
+    /// After an error the log is as it was. After success the batch survives the death of this process. Where room was
+    /// lacking, the next append may find some; after any other failure to write, the log takes no more records
+    /// ([`Error::Poisoned`]) and can still be read.
     pub fn append(
         &mut self,
         batch: &ValidBatch,
         origin: AppendOrigin,
         config: &LogConfig,
     ) -> Result<Appended, AppendError> {
-        if self.deleted {
-            return Err(AppendError::Deleted);
+        self.condition.admit()?;
+        match self.append_batch(batch, origin, config) {
+            Err(AppendError::Storage(error)) => Err(self.failed(error).into()),
+            appended => {
+                self.condition.has_room(&self.id);
+                appended
+            }
         }
+    }
+
+    fn append_batch(
+        &mut self,
+        batch: &ValidBatch,
+        origin: AppendOrigin,
+        config: &LogConfig,
+    ) -> Result<Appended, AppendError> {
         if batch.header.size() > config.segment_bytes {
             return Err(AppendError::LargerThanSegment { size: batch.header.size(), max: config.segment_bytes });
         }
@@ -244,7 +281,6 @@ impl PartitionLog {
         if let Admission::Duplicate { base_offset, last_offset } = admission {
             return Ok(Appended { base_offset, last_offset, duplicate: true });
         }
-        // Nothing here is ever truncated to another leader's log, so it need not rise.
         let partition_leader_epoch = self.view.leader_epochs().latest();
         let header = BatchHeader { base_offset: self.view.next_offset(), partition_leader_epoch, ..batch.header };
         let aborts = marker.is_some_and(|marker| self.producers.aborts(&header, marker));
@@ -311,8 +347,10 @@ impl PartitionLog {
     /// Ends the files as a clean stop leaves them: exact lengths, whole indexes, producer state on disk. The log may
     /// be appended to afterwards.
     pub fn close(&mut self) -> Result<(), Error> {
-        if self.deleted {
-            return Ok(());
+        match &self.condition {
+            Condition::Deleted => return Ok(()),
+            Condition::Poisoned(error) => return Err(error.clone()),
+            Condition::Good | Condition::Starved => {}
         }
         if let Some(active) = &mut self.active {
             active.seal()?;
@@ -320,38 +358,17 @@ impl PartitionLog {
         self.snapshot_producers()
     }
 
-    /// Hands what was appended since the last flush to the disk, and waits for it, until `deadline` has passed. Returns
-    /// up to where the log is on disk now.
-    pub fn flush(&mut self, deadline: Instant) -> Result<i64, Error> {
-        let next_offset = self.view.next_offset();
-        if self.deleted || self.recovery_point >= next_offset {
-            return Ok(self.recovery_point);
-        }
-        let segments = self.view.segments();
-        let first = segments.partition_point(|segment| segment.base_offset() <= self.recovery_point);
-        for (index, segment) in segments.iter().enumerate().skip(first.saturating_sub(1)) {
-            if !segment.flush(self.recovery_point, deadline)? {
-                return Ok(self.recovery_point);
-            }
-            let end = segments.get(index + 1).map_or(next_offset, |next| next.base_offset());
-            self.recovery_point = end;
-        }
-        producer_snapshot::flush(&self.dir)?;
-        sync(&self.dir)?;
-        Ok(self.recovery_point)
-    }
-
     /// Takes the partition away: its directory is renamed at once, so that the name is free, and the returned path is
     /// what remains to be removed, if anything. Readers finish with what they have.
     pub fn delete(&mut self) -> Result<Option<PathBuf>, Error> {
-        self.deleted = true;
+        self.condition = Condition::Deleted;
         self.active = None;
-        if !self.dir.exists() {
+        if !self.dir.is_there() {
             return Ok(None);
         }
         let name = format!("{}.{}{DELETED_DIR_SUFFIX}", self.id.dir_name(), Uuid::new_v4().simple());
         let renamed = self.dir.with_file_name(name);
-        fs::rename(&self.dir, &renamed).map_err(Error::io("rename", &self.dir))?;
+        self.dir.disk.rename(&self.dir, &renamed).map_err(Error::io("rename", &self.dir))?;
         Ok(Some(renamed))
     }
 
@@ -359,6 +376,12 @@ impl PartitionLog {
     fn segment_for(&mut self, header: &BatchHeader, config: &LogConfig) -> Result<&mut ActiveSegment, Error> {
         if self.active.as_ref().is_some_and(|active| active.must_roll_for(header, config)) {
             self.roll()?;
+        }
+        // Made when the topic's segments were smaller, and left empty.
+        if self.active.as_ref().is_some_and(|active| active.is_too_small_for(header.size())) {
+            self.active = None;
+            let segments = self.view.segments();
+            self.view.publish_segments(segments[..segments.len() - 1].to_vec());
         }
         match self.active {
             Some(ref mut active) => Ok(active),
@@ -381,10 +404,13 @@ impl PartitionLog {
     }
 
     fn create_segment(&self, base_offset: i64, config: &LogConfig) -> Result<ActiveSegment, Error> {
-        if !self.dir.exists() {
+        if !self.dir.is_there() {
             // Not its parents: a data directory that is gone is not to come back for one partition.
-            fs::create_dir(&self.dir).map_err(Error::io("create", &self.dir))?;
-            write_partition_metadata(&self.dir, self.id.topic_id)?;
+            self.dir.disk.create_dir(&self.dir).map_err(Error::io("create", &self.dir))?;
+        }
+        write_partition_metadata(&self.dir, self.id.topic_id)?;
+        if !self.dir.disk.exists(&self.dir.join(leader_epochs::FILE)) {
+            self.view.leader_epochs().write(&self.dir)?;
         }
         let active = ActiveSegment::open(&self.dir, base_offset, config, &RecoveredSegment::empty(base_offset))?;
         let mut segments = self.view.segments().to_vec();
@@ -419,6 +445,7 @@ impl PartitionLog {
                 let position = position + header.size();
                 next = files.header_at(position).map(|header| (position, header));
             }
+            files.intact()?;
             self.complete_aborted(segment, &aborted)?;
         }
         Ok(())
@@ -436,6 +463,20 @@ impl PartitionLog {
             _ if self.snapshot_offset <= segment.base_offset() => segment.set_aborted(aborted),
             _ => Ok(()),
         }
+    }
+
+    /// Hands to the disk what recovery has changed below the recovery point, where a later start looks no more: what was
+    /// taken away since it was not whole, which must not stand behind what is appended from now on, and entries of aborted
+    /// transactions that were made anew.
+    fn settle_recovered(&self) -> Result<(), Error> {
+        if let Some(active) = &self.active {
+            let path = |extension| segment_file(&self.dir, active.shared().base_offset(), extension);
+            self.dir.disk.sync_file(&path(LOG))?;
+            if active.shared().has_aborted_file() {
+                self.dir.disk.sync_file(&path(TRANSACTION_INDEX))?;
+            }
+        }
+        self.dir.disk.sync_file(&self.dir)
     }
 
     /// Makes readable what stands below `next_offset`, and stable what stands below the first open transaction.
@@ -456,9 +497,9 @@ struct OpenedSegments {
     rebuilt_from: Option<i64>,
 }
 
-fn open_segments(dir: &Arc<Path>, config: &LogConfig, origin: LogOrigin) -> Result<OpenedSegments, Error> {
+fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<OpenedSegments, Error> {
     settle(dir)?;
-    let mut offsets = offsets_of(dir, LOG)?;
+    let mut offsets = dir.disk.offsets_of(dir, LOG)?;
     let Some(last) = offsets.pop() else {
         let next_offset = origin.log_start_offset;
         return Ok(OpenedSegments { segments: Vec::new(), active: None, next_offset, rebuilt_from: None });
@@ -468,15 +509,18 @@ fn open_segments(dir: &Arc<Path>, config: &LogConfig, origin: LogOrigin) -> Resu
     let mut segments = Vec::with_capacity(offsets.len() + 1);
     let mut rebuilt_from = None;
     for (index, &base_offset) in offsets.iter().enumerate() {
-        if in_doubt(offsets.get(index + 1).copied().unwrap_or(last)) {
+        let end = offsets.get(index + 1).copied().unwrap_or(last);
+        if in_doubt(end) {
             let recovered = check(base_offset, Trust::Nothing)?;
             rebuilt_from.get_or_insert(base_offset);
-            if recovered.torn {
+            // One that ends too early has lost its end where a batch did; one that ends too late is followed by what was
+            // removed before. (What compaction leaves is on disk for certain, and not in doubt.)
+            if recovered.torn || recovered.next_offset != end {
                 let (active, next_offset) = cut_at(dir, config, base_offset, &recovered)?;
                 return Ok(OpenedSegments { segments, active: Some(active), next_offset, rebuilt_from });
             }
         }
-        segments.push(Arc::new(Segment::sealed(Arc::clone(dir), base_offset)));
+        segments.push(Arc::new(Segment::sealed(dir.clone(), base_offset)));
     }
     let mut recovered = check(last, Trust::Indexes)?;
     if in_doubt(recovered.next_offset) {
@@ -496,10 +540,42 @@ fn open_segments(dir: &Arc<Path>, config: &LogConfig, origin: LogOrigin) -> Resu
     Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from })
 }
 
+/// The epochs that a log was written in: as its checkpoint says, unless the batches know more. `None` for an empty one.
+fn epochs_of(dir: &Dir, segments: &[Arc<Segment>], next_offset: i64) -> Result<Option<LeaderEpochs>, Error> {
+    let kept = LeaderEpochs::read(dir)?;
+    let mut last = None;
+    if let Some(segment) = segments.last() {
+        let files = segment.files()?;
+        let found = files.batch_at_or_after(segment, next_offset - 1).map(|(_, header)| header);
+        last = found.or_else(|| files.header_at(0)).map(|header| header.partition_leader_epoch);
+    }
+    match (kept, last) {
+        (Some(kept), last) if last.is_none_or(|last| last <= kept.latest()) => Ok(Some(kept)),
+        // Epochs ascend: there was no other.
+        (None, None | Some(..=0)) => Ok(None),
+        _ => {
+            let mut found = Vec::new();
+            for segment in segments {
+                let files = segment.files()?;
+                let mut position = 0;
+                while let Some(header) = files.header_at(position) {
+                    found.push((header.partition_leader_epoch, header.base_offset));
+                    position += header.size();
+                    found.dedup_by_key(|(epoch, _)| *epoch);
+                }
+                files.intact()?;
+            }
+            let epochs = LeaderEpochs::of_batches(found);
+            epochs.iter().try_for_each(|epochs| epochs.write(dir))?;
+            Ok(epochs)
+        }
+    }
+}
+
 /// Ends the log inside a segment that was damaged when the machine went down: what follows could not be told apart
 /// from records that were never acknowledged, and a log has no holes.
 fn cut_at(
-    dir: &Arc<Path>,
+    dir: &Dir,
     config: &LogConfig,
     base_offset: i64,
     recovered: &RecoveredSegment,
@@ -508,8 +584,9 @@ fn cut_at(
         dir = %dir.display(), next_offset = recovered.next_offset,
         "a segment is damaged; the log ends before the damage and later segments are removed"
     );
-    for later in offsets_of(dir, LOG)?.into_iter().filter(|offset| *offset > base_offset) {
-        Segment::sealed(Arc::clone(dir), later).remove()?;
+    // From the end: what a second crash leaves has no hole either.
+    for later in dir.disk.offsets_of(dir, LOG)?.into_iter().rev().filter(|offset| *offset > base_offset) {
+        Segment::sealed(dir.clone(), later).remove()?;
     }
     let active = ActiveSegment::open(dir, base_offset, config, recovered)?;
     Ok((active, recovered.next_offset))
@@ -525,10 +602,14 @@ fn control_record(batch: &ValidBatch) -> Option<ControlRecord> {
     ControlRecord::of(&RecordBatch::parse(&bytes).ok()?)
 }
 
-/// `partition.metadata`, from which Kafka knows a directory's topic id (KIP-516).
-fn write_partition_metadata(dir: &Path, topic_id: Uuid) -> Result<(), Error> {
+/// `partition.metadata`, from which Kafka knows a directory's topic id (KIP-516), unless it is there.
+fn write_partition_metadata(dir: &Dir, topic_id: Uuid) -> Result<(), Error> {
+    let path = dir.join(PARTITION_METADATA);
+    if dir.disk.exists(&path) {
+        return Ok(());
+    }
     let content = format!("version: 0\ntopic_id: {}", kafka_uuid(topic_id));
-    write_atomically(&dir.join("partition.metadata"), content.as_bytes())
+    dir.disk.write_whole(&path, content.as_bytes())
 }
 
 /// The digits of URL-safe base64.

@@ -10,8 +10,9 @@
 //!
 //! The mapping may be longer than the file. Beyond the file's end an access is a SIGBUS, so the appender grows
 //! the file by `fallocate` before it writes: a full disk is then an error code, not a signal. The file is never
-//! made shorter than `published` while it is mapped. Another process that truncates it breaks this; the lock on
-//! the data directory keeps a second broker out, and files of a running broker are its own.
+//! made shorter than `published` while it is mapped. The lock on the data directory keeps a second broker out; who cuts
+//! a file short nevertheless, or has a disk that cannot be read, is told by an error: see [`fault`]. Bytes that were
+//! published and then taken away by others read as zeros, and every way to them says so.
 //!
 //! # Two ways to write
 //!
@@ -22,10 +23,12 @@
 
 #![allow(unsafe_code)]
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice};
+mod fault;
+
+use std::fs::File;
+use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
@@ -33,9 +36,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
-use rustix::fs::FallocateFlags;
 
+use crate::disk::{Access, Dir, DiskFile};
 use crate::resident::{self, Resident};
+use fault::Watch;
 
 /// Files grow by their own length, within these bounds, in bytes.
 const GROWTH: Range<usize> = 4096..1 << 20;
@@ -48,25 +52,82 @@ const FLUSH_STEP: usize = 8 << 20;
 /// connections.
 const MAX_KEPT_OPEN: usize = 256;
 
+/// A file's memory.
+pub(crate) struct Map {
+    /// First, so that it ends before the memory is given back.
+    watch: Watch,
+    raw: MmapRaw,
+    observer: Option<Box<dyn Observer>>,
+}
+
+/// Who must know what goes past the system: a disk that simulates another.
+pub(crate) trait Observer: Send + Sync {
+    /// Bytes were stored into the mapping.
+    fn stored(&self, at: usize, bytes: &[u8]);
+
+    /// A range is to be handed to the disk.
+    fn flush(&self, range: Range<usize>) -> io::Result<()>;
+}
+
+impl std::fmt::Debug for Map {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Map").field("len", &self.raw.len()).finish_non_exhaustive()
+    }
+}
+
+impl Map {
+    /// Maps `len` bytes from a file's start.
+    pub(crate) fn of(file: &File, len: usize) -> io::Result<Self> {
+        // A mapping of no bytes is an error to the system; one page beyond an empty file is never touched.
+        let raw = MmapOptions::new().len(len.max(PAGE)).map_raw(file)?;
+        Ok(Self { watch: Watch::over(raw.as_ptr(), raw.len()), raw, observer: None })
+    }
+
+    /// The same, with somebody who is told of what is done to it.
+    #[cfg(test)]
+    pub(crate) fn observed(self, observer: Box<dyn Observer>) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    fn flush(&self, range: Range<usize>) -> io::Result<()> {
+        match &self.observer {
+            Some(observer) => observer.flush(range),
+            None => self.raw.flush_range(range.start, range.len()),
+        }
+    }
+}
+
 struct Mapping {
-    map: MmapRaw,
+    map: Map,
     published: AtomicUsize,
     touched: AtomicUsize,
 }
 
 impl Mapping {
+    fn new(map: Map, published: usize) -> Arc<Self> {
+        Arc::new(Self { map, published: AtomicUsize::new(published), touched: AtomicUsize::new(0) })
+    }
+
     fn published(&self) -> &[u8] {
         let len = self.published.load(Ordering::Acquire);
         // SAFETY: `len` bytes from the start are mapped (`published` never exceeds the mapping), lie within the
         // file (see `MappedAppender::append`), were written before `published` was stored with Release, and are
         // never written again. The mapping lives as long as `self`.
-        unsafe { std::slice::from_raw_parts(self.map.as_ptr(), len) }
+        unsafe { std::slice::from_raw_parts(self.map.raw.as_ptr(), len) }
     }
-}
 
-impl Mapping {
-    fn new(map: MmapRaw, published: usize) -> Arc<Self> {
-        Arc::new(Self { map, published: AtomicUsize::new(published), touched: AtomicUsize::new(0) })
+    /// An error if a page below `end` was found missing.
+    fn intact(&self, end: usize) -> io::Result<()> {
+        match self.map.watch.missing_from() {
+            Some(at) if at < end => {
+                let cause = format!("it was cut short or cannot be read, from byte {at} on");
+                if self.map.watch.first_report() {
+                    tracing::error!("a mapped file is not what it was: {cause}");
+                }
+                Err(io::Error::new(io::ErrorKind::InvalidData, cause))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -78,8 +139,8 @@ impl Resident for Mapping {
     fn drop_pages(&self) {
         // SAFETY: the mapping is a shared one of a file, so that dropping its pages from this process changes no byte: a
         // page that was stored to is in the page cache as it was stored, and whoever touches it next, through a slice
-        // or as the appender, has it mapped again.
-        let dropped = unsafe { self.map.unchecked_advise(UncheckedAdvice::DontNeed) };
+        // or as the appender, has it mapped again. (A page that was found missing is zeros before and after.)
+        let dropped = unsafe { self.map.raw.unchecked_advise(UncheckedAdvice::DontNeed) };
         if let Err(error) = dropped {
             tracing::debug!(%error, "pages were not dropped");
         }
@@ -98,10 +159,9 @@ impl std::fmt::Debug for MappedReader {
 
 impl MappedReader {
     /// Maps a file that nobody will append to again.
-    pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        Ok(Self(Mapping::new(map(&file, len)?, len)))
+    pub(crate) fn open(file: &dyn DiskFile) -> io::Result<Self> {
+        let len = usize::try_from(file.len()?).map_err(io::Error::other)?;
+        Ok(Self(Mapping::new(file.map(len)?, len)))
     }
 
     /// The published bytes. What is read of them is not counted as resident: see [`Self::look_at`] and [`Self::slice`].
@@ -121,6 +181,12 @@ impl MappedReader {
         self.0.published.load(Ordering::Acquire)
     }
 
+    /// An error if somebody has touched a byte below `end` that was not there any more: what was read is not to be
+    /// believed.
+    pub(crate) fn intact(&self, end: usize) -> io::Result<()> {
+        self.0.intact(end)
+    }
+
     /// Hands the published bytes from `from` on to the disk, and waits for it, until `deadline` has passed. Returns whether
     /// it was in time.
     pub(crate) fn flush(&self, from: usize, deadline: Instant) -> io::Result<bool> {
@@ -129,19 +195,26 @@ impl MappedReader {
             if Instant::now() >= deadline {
                 return Ok(false);
             }
-            self.0.map.flush_range(start, FLUSH_STEP.min(end - start))?;
+            self.0.map.flush(start..end.min(start + FLUSH_STEP))?;
         }
+        self.intact(end)?;
         Ok(true)
     }
 
-    /// A part of the published bytes, which keeps the mapping alive for as long as it lives.
+    /// A part of the published bytes, which keeps the mapping alive for as long as it lives. An error if it is not there
+    /// any more; who cuts the file short later lets it read as zeros.
     ///
     /// # Panics
     ///
     /// If `range` goes beyond what is published.
-    pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
+    pub(crate) fn slice(&self, range: Range<usize>) -> io::Result<Bytes> {
         assert!(range.start <= range.end && range.end <= self.len(), "slice {range:?} beyond {}", self.len());
-        Bytes::from_owner(View { mapping: Arc::clone(&self.0), range })
+        // A file that was cut short lacks its end.
+        if let Some(last) = self.bytes()[range.clone()].last() {
+            fault::touch(last);
+        }
+        self.intact(range.end)?;
+        Ok(Bytes::from_owner(View { mapping: Arc::clone(&self.0), range }))
     }
 }
 
@@ -168,6 +241,7 @@ impl Drop for View {
 /// The one writer of a file.
 pub(crate) struct MappedAppender {
     mapping: Arc<Mapping>,
+    dir: Dir,
     path: PathBuf,
     /// The file's length: bytes that may be written without a signal.
     reserved: usize,
@@ -186,12 +260,12 @@ impl std::fmt::Debug for MappedAppender {
 
 impl MappedAppender {
     /// Opens or creates the file, cuts it to `valid` bytes, and maps `capacity` bytes from its start.
-    pub(crate) fn open(path: PathBuf, capacity: usize, valid: usize) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+    pub(crate) fn open(dir: &Dir, path: PathBuf, capacity: usize, valid: usize) -> io::Result<Self> {
+        let file = dir.disk.open(&path, Access::OpenOrCreate)?;
         file.set_len(valid as u64)?;
-        let map = map(&file, capacity.max(valid))?;
+        let map = file.map(capacity.max(valid))?;
         let mapping = Mapping::new(map, valid);
-        Ok(Self { mapping, path, reserved: valid, kept_open: None })
+        Ok(Self { mapping, dir: dir.clone(), path, reserved: valid, kept_open: None })
     }
 
     /// A reader of what has been and will be published.
@@ -206,7 +280,7 @@ impl MappedAppender {
 
     /// How many bytes the file can ever hold.
     pub(crate) fn capacity(&self) -> usize {
-        self.mapping.map.len()
+        self.mapping.map.raw.len()
     }
 
     /// Makes room for `more` bytes behind those published. After an error nothing has changed.
@@ -221,14 +295,19 @@ impl MappedAppender {
         let step = self.reserved.clamp(GROWTH.start, GROWTH.end);
         let generous = (self.reserved + step).max(needed).next_multiple_of(PAGE).min(self.capacity());
         let from = self.reserved;
-        self.reserved = self.with_file(|file| match grow(file, from, generous) {
-            Ok(()) => Ok(generous),
-            // The last bit of room may still do for this one.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull && generous > needed => {
-                grow(file, from, needed)?;
-                Ok(needed)
+        self.reserved = self.with_file(|file| {
+            if file.len()? < from as u64 {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it was cut short by somebody else"));
             }
-            Err(error) => Err(error),
+            match file.allocate(from, generous) {
+                Ok(()) => Ok(generous),
+                // The last bit of room may still do for this one.
+                Err(error) if is_no_room(&error) && generous > needed => {
+                    file.allocate(from, needed)?;
+                    Ok(needed)
+                }
+                Err(error) => Err(error),
+            }
         })?;
         Ok(())
     }
@@ -244,6 +323,8 @@ impl MappedAppender {
             self.reserve(total)?;
             resident::touch(&self.mapping, total);
             self.store(parts, start);
+            // What was stored into a page that is not the file's is in nobody's cache.
+            self.mapping.intact(start + total)?;
         }
         self.mapping.published.store(start + total, Ordering::Release);
         // What the caller writes next to another file (an index entry for these bytes) must not come before them
@@ -260,7 +341,10 @@ impl MappedAppender {
             // SAFETY: `at + part.len() <= reserved <= mapping length`, so the target is mapped and within the file. It
             // lies at or above `published`, where no reference points (see the module), and `&mut self` of the only
             // appender makes this the only writer. `part` cannot overlap it, being a reference.
-            unsafe { ptr::copy_nonoverlapping(part.as_ptr(), self.mapping.map.as_mut_ptr().add(at), part.len()) };
+            unsafe { ptr::copy_nonoverlapping(part.as_ptr(), self.mapping.map.raw.as_mut_ptr().add(at), part.len()) };
+            if let Some(observer) = &self.mapping.map.observer {
+                observer.stored(at, part);
+            }
             at += part.len();
         }
     }
@@ -273,29 +357,29 @@ impl MappedAppender {
         }
         let reserved = self.reserved;
         let written = self.with_file(|file| {
-            let written = write_all_at(file, parts, start);
+            let written = file.write_all_at(parts, start as u64);
             if written.is_err() {
-                // What was written of it must not be taken for something later. If this fails too, recovery will see
-                // that it is no batch.
-                let _ = file.set_len(reserved.max(start) as u64);
+                // What was written of it must not be taken for something later.
+                file.set_len(start as u64).map_err(|error| {
+                    let cause = format!("what could not be written whole could not be taken away either: {error}");
+                    io::Error::new(io::ErrorKind::InvalidData, cause)
+                })?;
             }
-            written
-        });
-        if written.is_ok() {
-            self.reserved = reserved.max(end);
-        }
+            Ok(written)
+        })?;
+        self.reserved = if written.is_ok() { reserved.max(end) } else { start };
         written
     }
 
     /// Lets `act` use the file, which is kept open if not too many are.
-    fn with_file<T>(&mut self, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    fn with_file<T>(&mut self, act: impl FnOnce(&dyn DiskFile) -> io::Result<T>) -> io::Result<T> {
         if let Some(kept) = &self.kept_open {
-            return act(&kept.0);
+            return act(&*kept.0);
         }
-        let file = OpenOptions::new().write(true).open(&self.path)?;
+        let file = self.dir.disk.open(&self.path, Access::Write)?;
         match KeptOpen::keep(file) {
-            Ok(kept) => act(&self.kept_open.insert(kept).0),
-            Err(file) => act(&file),
+            Ok(kept) => act(&*self.kept_open.insert(kept).0),
+            Err(file) => act(&*file),
         }
     }
 
@@ -312,13 +396,13 @@ impl MappedAppender {
 }
 
 /// A file that stays open, counted.
-struct KeptOpen(File);
+struct KeptOpen(Box<dyn DiskFile>);
 
 static KEPT_OPEN: AtomicUsize = AtomicUsize::new(0);
 
 impl KeptOpen {
     /// Gives the file back if too many are open.
-    fn keep(file: File) -> Result<Self, File> {
+    fn keep(file: Box<dyn DiskFile>) -> Result<Self, Box<dyn DiskFile>> {
         if KEPT_OPEN.fetch_add(1, Ordering::Relaxed) < MAX_KEPT_OPEN {
             return Ok(Self(file));
         }
@@ -333,55 +417,15 @@ impl Drop for KeptOpen {
     }
 }
 
-fn write_all_at(file: &File, parts: &[&[u8]], start: usize) -> io::Result<()> {
-    let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
-    let mut left = &mut slices[..];
-    let mut at = start as u64;
-    IoSlice::advance_slices(&mut left, 0);
-    while !left.is_empty() {
-        match rustix::io::pwritev(file, left, at) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => {
-                at += written as u64;
-                IoSlice::advance_slices(&mut left, written);
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-fn map(file: &File, len: usize) -> io::Result<MmapRaw> {
-    // A mapping of no bytes is an error to the system; one page beyond an empty file is never touched.
-    MmapOptions::new().len(len.max(PAGE)).map_raw(file)
-}
-
-/// Extends the file from `from` to `to` bytes with real blocks.
-fn grow(file: &File, from: usize, to: usize) -> io::Result<()> {
-    let (offset, len) = (from as u64, (to - from) as u64);
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), offset, len) {
-        Ok(()) => Ok(()),
-        // File systems without fallocate get their blocks by being written to.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => write_zeros(file, offset, len),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn write_zeros(file: &File, mut offset: u64, mut len: u64) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
-    let zeros = [0; PAGE];
-    while len > 0 {
-        let step = len.min(PAGE as u64);
-        file.write_all_at(&zeros[..step as usize], offset)?;
-        offset += step;
-        len -= step;
-    }
-    Ok(())
+/// Whether an error says that there is no room left for us.
+pub(crate) fn is_no_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn path() -> (tempfile::TempDir, PathBuf) {
@@ -390,14 +434,23 @@ mod tests {
         (dir, path)
     }
 
+    fn append_to(path: &Path, capacity: usize, valid: usize) -> MappedAppender {
+        let dir = Dir::of_system(path.parent().unwrap());
+        MappedAppender::open(&dir, path.to_owned(), capacity, valid).unwrap()
+    }
+
+    fn read(path: &Path) -> MappedReader {
+        MappedReader::open(&File::options().read(true).write(true).open(path).unwrap()).unwrap()
+    }
+
     #[test]
     fn what_is_appended_is_read_and_is_in_the_file() {
         let (_dir, path) = path();
-        let mut file = MappedAppender::open(path.clone(), 1 << 20, 0).unwrap();
+        let mut file = append_to(&path, 1 << 20, 0);
         let reader = file.reader();
         assert_eq!(reader.bytes(), b"");
         assert_eq!(file.append(&[b"one", b"", b"two"]).unwrap(), 0);
-        let early = reader.slice(1..5);
+        let early = reader.slice(1..5).unwrap();
         assert_eq!(file.append(&[&[7; 100_000]]).unwrap(), 6);
         assert_eq!(&early[..], b"netw");
         assert_eq!(reader.len(), 100_006);
@@ -411,20 +464,20 @@ mod tests {
     #[test]
     fn reopening_drops_what_is_not_valid() {
         let (_dir, path) = path();
-        let mut file = MappedAppender::open(path.clone(), 1 << 20, 0).unwrap();
+        let mut file = append_to(&path, 1 << 20, 0);
         file.append(&[b"good and bad"]).unwrap();
         drop(file);
-        let mut file = MappedAppender::open(path.clone(), 1 << 20, 4).unwrap();
+        let mut file = append_to(&path, 1 << 20, 4);
         file.append(&[b"ly"]).unwrap();
         assert_eq!(file.reader().bytes(), b"goodly");
         file.trim().unwrap();
-        assert_eq!(MappedReader::open(&path).unwrap().bytes(), b"goodly");
+        assert_eq!(read(&path).bytes(), b"goodly");
     }
 
     #[test]
     fn beyond_the_capacity_is_an_error_that_changes_nothing() {
         let (_dir, path) = path();
-        let mut file = MappedAppender::open(path, 8192, 0).unwrap();
+        let mut file = append_to(&path, 8192, 0);
         file.append(&[&[1; 8000]]).unwrap();
         assert!(file.append(&[&[2; 193]]).is_err());
         assert_eq!(file.append(&[&[3; 192]]).unwrap(), 8000);
@@ -434,9 +487,9 @@ mod tests {
     #[test]
     fn a_slice_outlives_the_file_and_its_name() {
         let (dir, path) = path();
-        let mut file = MappedAppender::open(path, 4096, 0).unwrap();
+        let mut file = append_to(&path, 4096, 0);
         file.append(&[b"kept"]).unwrap();
-        let slice = file.reader().slice(0..4);
+        let slice = file.reader().slice(0..4).unwrap();
         drop(file);
         drop(dir);
         assert_eq!(&slice[..], b"kept");
@@ -446,8 +499,28 @@ mod tests {
     #[should_panic(expected = "beyond")]
     fn unpublished_bytes_cannot_be_sliced() {
         let (_dir, path) = path();
-        let mut file = MappedAppender::open(path, 4096, 0).unwrap();
+        let mut file = append_to(&path, 4096, 0);
         file.append(&[b"x"]).unwrap();
-        file.reader().slice(0..2);
+        let _ = file.reader().slice(0..2);
+    }
+
+    #[test]
+    fn a_file_that_somebody_cuts_short_is_an_error_and_no_signal() {
+        let (_dir, path) = path();
+        let mut file = append_to(&path, 1 << 20, 0);
+        for _ in 0..100 {
+            file.append(&[&[7; 1000]]).unwrap();
+        }
+        let reader = file.reader();
+        let early = reader.slice(0..100_000).unwrap();
+        File::options().write(true).open(&path).unwrap().set_len(5000).unwrap();
+        // Up to the page in which it was cut.
+        assert_eq!(&reader.slice(0..5000).unwrap()[..], [7; 5000]);
+        let error = reader.slice(0..100_000).unwrap_err();
+        assert!(error.to_string().contains("cut short"), "{error}");
+        assert_eq!(early[99_999], 0, "zeros, and no signal");
+        assert!(file.append(&[b"small"]).is_err());
+        assert!(file.reserve(1 << 18).is_err());
+        assert_eq!(file.len(), 100_000);
     }
 }

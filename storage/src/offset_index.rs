@@ -51,6 +51,8 @@ impl OffsetIndex {
     fn last_where(&self, holds: impl Fn(OffsetPosition) -> bool) -> u32 {
         let entries = self.entries();
         let after = entries.partition_point(|entry| holds(OffsetPosition::decode(entry)));
-        after.checked_sub(1).map_or(0, |index| OffsetPosition::decode(&entries[index]).position)
+        let position = after.checked_sub(1).map_or(0, |index| OffsetPosition::decode(&entries[index]).position);
+        // Without the index a walk is longer, not wrong.
+        if self.is_intact() { position } else { 0 }
     }
 }

@@ -7,10 +7,10 @@
 //! still known for what it is.
 
 use std::collections::HashMap;
-use std::path::Path;
 
+use crate::disk::Dir;
 use crate::error::Error;
-use crate::files::{PRODUCER_SNAPSHOT, offsets_of, remove_if_present, segment_file, sync};
+use crate::files::{PRODUCER_SNAPSHOT, segment_file};
 use crate::producer_state::{BatchMetadata, ProducerStateEntry, ProducerStateManager};
 
 const VERSION: i16 = 1;
@@ -19,7 +19,7 @@ const ENTRY_LEN: usize = 46;
 const KEPT: usize = 2;
 
 /// Writes the snapshot for `offset`, which covers all batches below it, and removes those that it replaces.
-pub(crate) fn write(dir: &Path, offset: i64, producers: &ProducerStateManager) -> Result<(), Error> {
+pub(crate) fn write(dir: &Dir, offset: i64, producers: &ProducerStateManager) -> Result<(), Error> {
     let mut body = Vec::new();
     let mut count = 0i32;
     for (producer_id, entry) in producers.entries() {
@@ -38,43 +38,45 @@ pub(crate) fn write(dir: &Path, offset: i64, producers: &ProducerStateManager) -
     content.extend_from_slice(&count.to_be_bytes());
     content.extend_from_slice(&body);
     let path = segment_file(dir, offset, PRODUCER_SNAPSHOT);
-    std::fs::write(&path, content).map_err(Error::io("write", &path))?;
+    dir.disk.write_whole(&path, &content)?;
 
-    let offsets = offsets_of(dir, PRODUCER_SNAPSHOT)?;
+    let offsets = dir.disk.offsets_of(dir, PRODUCER_SNAPSHOT)?;
     for stale in offsets.iter().rev().skip(KEPT) {
-        remove_if_present(&segment_file(dir, *stale, PRODUCER_SNAPSHOT))?;
+        dir.disk.remove_if_present(&segment_file(dir, *stale, PRODUCER_SNAPSHOT))?;
     }
     Ok(())
 }
 
 /// Reads the newest good snapshot at or below `at_most`, and its offset. One that is damaged, or ahead of the log, which
-/// ends at `next_offset`, is removed.
+/// ends at `next_offset`, is removed; so is one that lies before `first`, where the log's first segment begins, since nothing
+/// says what producers wrote between the two.
 pub(crate) fn read_newest(
-    dir: &Path,
+    dir: &Dir,
+    first: i64,
     at_most: i64,
     next_offset: i64,
 ) -> Result<Option<(i64, ProducerStateManager)>, Error> {
-    for offset in offsets_of(dir, PRODUCER_SNAPSHOT)?.into_iter().rev() {
+    for offset in dir.disk.offsets_of(dir, PRODUCER_SNAPSHOT)?.into_iter().rev() {
         if offset > at_most && offset <= next_offset {
             continue;
         }
         let path = segment_file(dir, offset, PRODUCER_SNAPSHOT);
-        if offset <= next_offset {
-            let content = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        if offset <= next_offset && offset >= first {
+            let content = dir.disk.read(&path).map_err(Error::io("read", &path))?;
             match decode(&content) {
                 Some(producers) => return Ok(Some((offset, producers))),
                 None => tracing::warn!(path = %path.display(), "producer snapshot is damaged; it is removed"),
             }
         }
-        remove_if_present(&path)?;
+        dir.disk.remove_if_present(&path)?;
     }
     Ok(None)
 }
 
 /// Hands the newest snapshot to the disk.
-pub(crate) fn flush(dir: &Path) -> Result<(), Error> {
-    match offsets_of(dir, PRODUCER_SNAPSHOT)?.last() {
-        Some(newest) => sync(&segment_file(dir, *newest, PRODUCER_SNAPSHOT)),
+pub(crate) fn flush(dir: &Dir) -> Result<(), Error> {
+    match dir.disk.offsets_of(dir, PRODUCER_SNAPSHOT)?.last() {
+        Some(newest) => dir.disk.sync_file(&segment_file(dir, *newest, PRODUCER_SNAPSHOT)),
         None => Ok(()),
     }
 }

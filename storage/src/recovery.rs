@@ -5,14 +5,13 @@
 //! the index entries are true, and what follows the last of them is walked and its CRCs checked. After the machine
 //! went down nothing but what was synced can be believed, and the whole segment is walked and its indexes made anew.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{self, BufReader, Read};
 
 use brooklet_protocol::records::{BatchHeader, HEADER_LEN};
 
+use crate::disk::{Access, Dir, Reading};
 use crate::error::Error;
-use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, read_if_present, segment_file};
+use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, segment_file};
 use crate::index_builder::IndexBuilder;
 use crate::offset_index::{self, OffsetPosition};
 use crate::time_index::{self, TimestampOffset};
@@ -71,14 +70,14 @@ impl RecoveredSegment {
 /// Finds the good part of the segment that begins at `base_offset`. With [`Trust::Nothing`] it also writes both
 /// indexes anew.
 pub(crate) fn recover(
-    dir: &Path,
+    dir: &Dir,
     base_offset: i64,
     trust: Trust,
     index_interval_bytes: usize,
 ) -> Result<RecoveredSegment, Error> {
     let path = segment_file(dir, base_offset, LOG);
-    let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let file_len = file.metadata().map_err(Error::io("examine", &path))?.len();
+    let file = dir.disk.open(&path, Access::Read).map_err(Error::io("open", &path))?;
+    let file_len = file.len().map_err(Error::io("examine", &path))?;
     let mut found = RecoveredSegment::empty(base_offset);
     let mut indexes = match trust {
         Trust::Nothing => IndexBuilder::new(base_offset, index_interval_bytes),
@@ -91,7 +90,7 @@ pub(crate) fn recover(
     let rewrite = trust == Trust::Nothing;
     let start = indexes.position;
 
-    let mut walk = Walk::new(file, start as u64).map_err(Error::io("read", &path))?;
+    let mut walk = Walk::new(Reading::new(file, start as u64));
     loop {
         match walk.next(found.next_offset).map_err(Error::io("read", &path))? {
             Step::Batch(header) => {
@@ -111,7 +110,7 @@ pub(crate) fn recover(
     }
     if rewrite {
         let index = |extension| segment_file(dir, base_offset, extension);
-        indexes.write(&index(OFFSET_INDEX), &index(TIME_INDEX))?;
+        indexes.write(dir, &index(OFFSET_INDEX), &index(TIME_INDEX))?;
     }
     found.valid_bytes = indexes.position;
     found.max_timestamp = indexes.max_timestamp;
@@ -120,6 +119,7 @@ pub(crate) fn recover(
     found.time_entries = indexes.times.len();
     found.aborted_entries = match trust {
         Trust::Indexes => transaction_index::trusted(
+            dir,
             &segment_file(dir, base_offset, TRANSACTION_INDEX),
             base_offset,
             found.next_offset,
@@ -131,8 +131,8 @@ pub(crate) fn recover(
 }
 
 /// The leading entries that ascend and point into the file. What follows them is room, or was never finished.
-fn trusted_offsets(dir: &Path, base_offset: i64, file_len: u64) -> Result<Vec<OffsetPosition>, Error> {
-    let content = read_if_present(&segment_file(dir, base_offset, OFFSET_INDEX))?.unwrap_or_default();
+fn trusted_offsets(dir: &Dir, base_offset: i64, file_len: u64) -> Result<Vec<OffsetPosition>, Error> {
+    let content = dir.disk.read_if_present(&segment_file(dir, base_offset, OFFSET_INDEX))?.unwrap_or_default();
     let mut good: Vec<OffsetPosition> = Vec::new();
     for entry in content.as_chunks::<{ offset_index::ENTRY_LEN }>().0 {
         let entry = OffsetPosition::decode(entry);
@@ -150,8 +150,8 @@ fn trusted_offsets(dir: &Path, base_offset: i64, file_len: u64) -> Result<Vec<Of
 
 /// The leading entries that ascend and speak of offsets that the offset index covers, so that one which was written
 /// for a batch that was not finished is not among them.
-fn trusted_times(dir: &Path, base_offset: i64, offsets: &[OffsetPosition]) -> Result<Vec<TimestampOffset>, Error> {
-    let content = read_if_present(&segment_file(dir, base_offset, TIME_INDEX))?.unwrap_or_default();
+fn trusted_times(dir: &Dir, base_offset: i64, offsets: &[OffsetPosition]) -> Result<Vec<TimestampOffset>, Error> {
+    let content = dir.disk.read_if_present(&segment_file(dir, base_offset, TIME_INDEX))?.unwrap_or_default();
     let covered = offsets.last().map_or(0, |entry| entry.relative_offset);
     let mut good: Vec<TimestampOffset> = Vec::new();
     for entry in content.as_chunks::<{ time_index::ENTRY_LEN }>().0 {
@@ -177,14 +177,13 @@ enum Step {
 
 /// Reads batch after batch with plain reads: nothing is mapped until it is known to be good.
 struct Walk {
-    reader: BufReader<File>,
+    reader: BufReader<Reading>,
     buffer: Vec<u8>,
 }
 
 impl Walk {
-    fn new(mut file: File, start: u64) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(start))?;
-        Ok(Self { reader: BufReader::with_capacity(64 * 1024, file), buffer: vec![0; 64 * 1024] })
+    fn new(file: Reading) -> Self {
+        Self { reader: BufReader::with_capacity(64 * 1024, file), buffer: vec![0; 64 * 1024] }
     }
 
     fn next(&mut self, expected_offset: i64) -> io::Result<Step> {

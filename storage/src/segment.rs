@@ -3,7 +3,7 @@
 //! [`Segment`] is what readers share. The last segment of a log also has an [`ActiveSegment`], the writer.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,11 +12,9 @@ use brooklet_protocol::records::{BatchHeader, HEADER_LEN, NO_TIMESTAMP, RecordBa
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::error::Error;
-use crate::files::{
-    LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, read_if_present, remove_if_present, segment_file,
-    write_atomically,
-};
+use crate::disk::{Access, Dir};
+use crate::error::{Error, FLUSH};
+use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, segment_file};
 use crate::log::LogConfig;
 use crate::mmap::{MappedAppender, MappedReader};
 use crate::offset_index::{OffsetIndex, OffsetIndexWriter};
@@ -28,7 +26,7 @@ use crate::transaction_index::{AbortedTransaction, TransactionIndex, Transaction
 /// A segment as readers see it. Its files are mapped when it is read, and may be unmapped when others are.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    dir: Arc<Path>,
+    dir: Dir,
     base_offset: i64,
     maps: Arc<SegmentMaps>,
 }
@@ -59,6 +57,7 @@ impl Mapped for SegmentMaps {
 /// The mapped files of a segment.
 #[derive(Debug)]
 pub(crate) struct SegmentFiles {
+    path: PathBuf,
     log: MappedReader,
     offsets: OffsetIndex,
     times: TimeIndex,
@@ -66,7 +65,7 @@ pub(crate) struct SegmentFiles {
 
 impl Segment {
     /// A segment that nobody appends to. Nothing is opened yet.
-    pub(crate) fn sealed(dir: Arc<Path>, base_offset: i64) -> Self {
+    pub(crate) fn sealed(dir: Dir, base_offset: i64) -> Self {
         Self { dir, base_offset, maps: Arc::default() }
     }
 
@@ -82,9 +81,15 @@ impl Segment {
         let path = |extension| segment_file(&self.dir, self.base_offset, extension);
         let log = path(LOG);
         let files = Arc::new(SegmentFiles {
-            log: MappedReader::open(&log).map_err(Error::io("open", &log))?,
-            offsets: OffsetIndex::open(&path(OFFSET_INDEX))?,
-            times: TimeIndex::open(&path(TIME_INDEX))?,
+            log: self
+                .dir
+                .disk
+                .open(&log, Access::Write)
+                .and_then(|file| MappedReader::open(&*file))
+                .map_err(Error::io("open", &log))?,
+            offsets: OffsetIndex::open(&self.dir, &path(OFFSET_INDEX))?,
+            times: TimeIndex::open(&self.dir, &path(TIME_INDEX))?,
+            path: log,
         });
         // Two readers may both get here; either mapping is as good.
         self.maps.files.store(Some(Arc::clone(&files)));
@@ -99,7 +104,7 @@ impl Segment {
             return Ok(index);
         }
         let path = segment_file(&self.dir, self.base_offset, TRANSACTION_INDEX);
-        let index = Arc::new(TransactionIndex::open(&path)?);
+        let index = Arc::new(TransactionIndex::open(&self.dir, &path)?);
         self.maps.aborted.store(Some(Arc::clone(&index)));
         if index.is_mapped() {
             open_segments::admit(&self.maps);
@@ -124,28 +129,34 @@ impl Segment {
     pub(crate) fn size(&self) -> u64 {
         match self.maps.files.load().as_ref() {
             Some(files) => files.log.len() as u64,
-            None => std::fs::metadata(segment_file(&self.dir, self.base_offset, LOG)).map_or(0, |meta| meta.len()),
+            None => {
+                self.dir.disk.status(&segment_file(&self.dir, self.base_offset, LOG)).map_or(0, |status| status.len)
+            }
         }
     }
 
-    /// Hands the batches from the one that holds `from` on, and the indexes, to the disk. Returns whether that was done
-    /// before `deadline`.
-    pub(crate) fn flush(&self, from: i64, deadline: Instant) -> Result<bool, Error> {
+    /// Hands the batches from the one that holds `from` on to the disk, with what cannot be made from them again, and with
+    /// `indexes` those too. Returns whether that was done before `deadline`.
+    pub(crate) fn flush(&self, from: i64, indexes: bool, deadline: Instant) -> Result<bool, Error> {
         let (files, aborted) = (self.files()?, self.aborted()?);
         let position = files.offsets.position_at_or_before(self.relative(from)) as usize;
         let flush = || {
             Ok(files.log.flush(position, deadline)?
-                && files.offsets.flush(deadline)?
-                && files.times.flush(deadline)?
-                && aborted.flush(deadline)?)
+                && aborted.flush(deadline)?
+                && (!indexes || (files.offsets.flush(deadline)? && files.times.flush(deadline)?)))
         };
-        flush().map_err(Error::io("flush", &segment_file(&self.dir, self.base_offset, LOG)))
+        flush().map_err(Error::io(FLUSH, &segment_file(&self.dir, self.base_offset, LOG)))
+    }
+
+    /// Whether the segment has a file of aborted transactions, as far as it was looked at.
+    pub(crate) fn has_aborted_file(&self) -> bool {
+        self.maps.aborted.load().as_ref().is_some_and(|index| index.is_mapped())
     }
 
     /// Unlinks the files. Readers that have them mapped keep them until they are done.
     pub(crate) fn remove(&self) -> Result<(), Error> {
         for extension in [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX] {
-            remove_if_present(&segment_file(&self.dir, self.base_offset, extension))?;
+            self.dir.disk.remove_if_present(&segment_file(&self.dir, self.base_offset, extension))?;
         }
         Ok(())
     }
@@ -154,11 +165,11 @@ impl Segment {
     pub(crate) fn set_aborted(&self, aborted: &[AbortedTransaction]) -> Result<(), Error> {
         let path = segment_file(&self.dir, self.base_offset, TRANSACTION_INDEX);
         let entries: Vec<u8> = aborted.iter().flat_map(|aborted| aborted.encode()).collect();
-        match read_if_present(&path)? {
+        match self.dir.disk.read_if_present(&path)? {
             Some(content) if content == entries => Ok(()),
             None if entries.is_empty() => Ok(()),
-            _ if entries.is_empty() => remove_if_present(&path),
-            _ => write_atomically(&path, &entries),
+            _ if entries.is_empty() => self.dir.disk.remove_if_present(&path),
+            _ => self.dir.disk.write_atomically(&path, &entries),
         }
     }
 
@@ -179,11 +190,17 @@ impl SegmentFiles {
     /// The batch at `position`.
     pub(crate) fn batch_at(&self, position: usize) -> Option<RecordBatch> {
         let header = self.header_at(position)?;
-        RecordBatch::parse(&self.log.slice(position..position + header.size())).ok()
+        RecordBatch::parse(&self.log.slice(position..position + header.size()).ok()?).ok()
     }
 
-    pub(crate) fn slice(&self, range: Range<usize>) -> Bytes {
-        self.log.slice(range)
+    pub(crate) fn slice(&self, range: Range<usize>) -> Result<Bytes, Error> {
+        self.log.slice(range).map_err(Error::io("read", &self.path))
+    }
+
+    /// An error if the file is not what was written, as far as anybody has noticed: a walk that came to an end may then
+    /// have ended too early.
+    pub(crate) fn intact(&self) -> Result<(), Error> {
+        self.log.intact(self.log.len()).map_err(Error::io("read", &self.path))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -276,30 +293,31 @@ pub(crate) struct ActiveSegment {
 impl ActiveSegment {
     /// Creates the segment that begins at `base_offset`, or opens it as recovery left it.
     pub(crate) fn open(
-        dir: &Arc<Path>,
+        dir: &Dir,
         base_offset: i64,
         config: &LogConfig,
         recovered: &RecoveredSegment,
     ) -> Result<Self, Error> {
         let path = segment_file(dir, base_offset, LOG);
-        let log = MappedAppender::open(path.clone(), config.segment_bytes, recovered.valid_bytes)
+        let log = MappedAppender::open(dir, path.clone(), config.segment_bytes, recovered.valid_bytes)
             .map_err(Error::io("open", &path))?;
         let max_bytes = config.segment_index_bytes;
         let index = segment_file(dir, base_offset, OFFSET_INDEX);
-        let offsets = OffsetIndexWriter::open(index, max_bytes, recovered.offset_entries)?;
+        let offsets = OffsetIndexWriter::open(dir, index, max_bytes, recovered.offset_entries)?;
         let time_index = segment_file(dir, base_offset, TIME_INDEX);
-        let times = TimeIndexWriter::open(time_index, max_bytes, recovered.time_entries)?;
+        let times = TimeIndexWriter::open(dir, time_index, max_bytes, recovered.time_entries)?;
         // A marker takes 78 bytes of log and at most one entry of 34.
         let aborted_index = segment_file(dir, base_offset, TRANSACTION_INDEX);
-        let aborted = TransactionIndexWriter::open(aborted_index, log.capacity() / 2, recovered.aborted_entries)?;
-        let files = SegmentFiles { log: log.reader(), offsets: offsets.reader(), times: times.reader() };
+        let aborted = TransactionIndexWriter::open(dir, aborted_index, log.capacity() / 2, recovered.aborted_entries)?;
+        let files =
+            SegmentFiles { path: path.clone(), log: log.reader(), offsets: offsets.reader(), times: times.reader() };
         let first_timestamp = files.header_at(0).map(|header| header.max_timestamp);
         let maps = SegmentMaps {
             files: ArcSwapOption::from_pointee(files),
             aborted: ArcSwapOption::from_pointee(aborted.reader()),
             turn: Turn::kept(),
         };
-        let shared = Arc::new(Segment { dir: Arc::clone(dir), base_offset, maps: Arc::new(maps) });
+        let shared = Arc::new(Segment { dir: dir.clone(), base_offset, maps: Arc::new(maps) });
         Ok(Self {
             shared,
             path,
@@ -316,6 +334,11 @@ impl ActiveSegment {
 
     pub(crate) fn shared(&self) -> &Arc<Segment> {
         &self.shared
+    }
+
+    /// Whether nothing has been appended and a batch of this size never can be.
+    pub(crate) fn is_too_small_for(&self, size: usize) -> bool {
+        self.log.len() == 0 && size > self.log.capacity()
     }
 
     /// Whether the log must begin another segment before it appends this batch.

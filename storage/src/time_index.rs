@@ -49,13 +49,13 @@ impl TimeIndexWriter {
 
 impl TimeIndex {
     pub(crate) fn last(&self) -> Option<TimestampOffset> {
-        self.entries().last().map(TimestampOffset::decode)
+        self.entries().last().map(TimestampOffset::decode).filter(|_| self.is_intact())
     }
 
     /// The last entry with a timestamp below `timestamp`: no record up to its offset is as late as that.
     pub(crate) fn last_before(&self, timestamp: i64) -> Option<TimestampOffset> {
         let entries = self.entries();
         let after = entries.partition_point(|entry| TimestampOffset::decode(entry).timestamp < timestamp);
-        after.checked_sub(1).map(|index| TimestampOffset::decode(&entries[index]))
+        after.checked_sub(1).map(|index| TimestampOffset::decode(&entries[index])).filter(|_| self.is_intact())
     }
 }

@@ -7,9 +7,9 @@
 
 use std::path::Path;
 
+use crate::disk::Dir;
 use crate::entry_file::{EntryReader, EntryWriter};
 use crate::error::Error;
-use crate::files::read_if_present;
 
 pub(crate) const ENTRY_LEN: usize = 34;
 const VERSION: i16 = 0;
@@ -85,8 +85,8 @@ impl TransactionIndex {
 
 /// How many entries at the start of a file can be of markers in `base_offset..next_offset`. What follows them is room, or
 /// speaks of what is not in the log.
-pub(crate) fn trusted(path: &Path, base_offset: i64, next_offset: i64) -> Result<usize, Error> {
-    let content = read_if_present(path)?.unwrap_or_default();
+pub(crate) fn trusted(dir: &Dir, path: &Path, base_offset: i64, next_offset: i64) -> Result<usize, Error> {
+    let content = dir.disk.read_if_present(path)?.unwrap_or_default();
     let mut last = base_offset - 1;
     let good = content.as_chunks::<ENTRY_LEN>().0.iter().take_while(|entry| {
         let aborted = AbortedTransaction::decode(entry);

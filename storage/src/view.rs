@@ -20,6 +20,7 @@ pub struct LogView {
     log_start_offset: AtomicI64,
     next_offset: AtomicI64,
     last_stable_offset: AtomicI64,
+    recovery_point: AtomicI64,
     leader_epochs: LeaderEpochs,
 }
 
@@ -52,6 +53,7 @@ impl LogView {
             log_start_offset: AtomicI64::new(log_start_offset),
             next_offset: AtomicI64::new(next_offset),
             last_stable_offset: AtomicI64::new(next_offset),
+            recovery_point: AtomicI64::new(0),
         }
     }
 
@@ -70,7 +72,12 @@ impl LogView {
         self.last_stable_offset.load(Ordering::Acquire)
     }
 
-    /// The leader epochs of its records.
+    /// Up to where the log is on disk for certain, as the last flush has found (recovery point).
+    pub fn recovery_point(&self) -> i64 {
+        self.recovery_point.load(Ordering::Acquire)
+    }
+
+    /// Who has led the partition. It does not change while the log is open: whoever opened it leads on.
     pub fn leader_epochs(&self) -> &LeaderEpochs {
         &self.leader_epochs
     }
@@ -119,6 +126,7 @@ impl LogView {
         for segment in &segments[from.min(segments.len())..] {
             let files = segment.files()?;
             let Some((position, header)) = files.batch_at_or_after(segment, offset) else {
+                files.intact()?;
                 continue;
             };
             if header.base_offset >= upto {
@@ -128,7 +136,7 @@ impl LogView {
             if stop == position && at_least_one {
                 stop = position + header.size();
             }
-            return Ok(LogSlice { records: files.slice(position..stop) });
+            return Ok(LogSlice { records: files.slice(position..stop)? });
         }
         Ok(LogSlice::default())
     }
@@ -178,6 +186,7 @@ impl LogView {
                     None => from = batch.header().next_offset(),
                 }
             }
+            files.intact()?;
         }
         Ok(None)
     }
@@ -187,7 +196,9 @@ impl LogView {
     pub fn max_timestamp(&self) -> Result<Option<TimestampAndOffset>, Error> {
         let mut max: Option<(i64, i64, Arc<Segment>)> = None;
         for segment in self.segments.load().iter() {
-            let found = segment.files()?.max_timestamp(segment);
+            let files = segment.files()?;
+            let found = files.max_timestamp(segment);
+            files.intact()?;
             let offset = segment.base_offset() + i64::from(found.relative_offset);
             if found.timestamp >= 0 && max.as_ref().is_none_or(|max| found.timestamp > max.0) {
                 max = Some((found.timestamp, offset, Arc::clone(segment)));
@@ -214,6 +225,10 @@ impl LogView {
 
     pub(crate) fn publish_start(&self, log_start_offset: i64) {
         self.log_start_offset.store(log_start_offset, Ordering::Release);
+    }
+
+    pub(crate) fn publish_recovery_point(&self, recovery_point: i64) {
+        self.recovery_point.store(recovery_point, Ordering::Release);
     }
 
     pub(crate) fn segments(&self) -> Arc<Vec<Arc<Segment>>> {

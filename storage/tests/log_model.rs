@@ -1,13 +1,16 @@
-//! A log against the simplest thing it could be: a vector of records. Whatever is appended, read, deleted, looked up
-//! by time or reopened after whatever kind of stop, both must say the same.
+//! A log against the simplest thing it could be: a vector of records. Whatever is appended, read, deleted, retained,
+//! compacted, cut off, looked up by time or reopened after whatever kind of stop, both must say the same.
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_protocol::records::{BatchBuilder, CompressionType, batches};
-use brooklet_storage::{AppendOrigin, LogConfig, LogId, LogOrigin, PartitionLog, ReadError};
+use brooklet_storage::{AppendOrigin, CleanerConfig, LogConfig, LogId, LogOrigin, PartitionLog, ReadError};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -22,11 +25,33 @@ const CONFIG: LogConfig = LogConfig {
 
 #[derive(Debug, Clone)]
 enum Op {
-    Append { times: Vec<i64>, value_len: usize, codec: u8, producer: Option<u8> },
-    Read { at: prop::sample::Index, max_bytes: usize, at_least_one: bool },
-    FindTime { timestamp: i64 },
+    Append {
+        times: Vec<i64>,
+        value_len: usize,
+        codec: u8,
+        producer: Option<u8>,
+    },
+    Read {
+        at: prop::sample::Index,
+        max_bytes: usize,
+        at_least_one: bool,
+    },
+    FindTime {
+        timestamp: i64,
+    },
     FindMaxTime,
-    AdvanceStart { at: prop::sample::Index },
+    AdvanceStart {
+        at: prop::sample::Index,
+    },
+    Retain {
+        bytes: u64,
+    },
+    Compact,
+    Flush,
+    /// The machine stops, and the log's file has lost its end from somewhere behind the recovery point on.
+    Cut {
+        at: prop::sample::Index,
+    },
     Reopen(Stop),
 }
 
@@ -50,6 +75,10 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => time.prop_map(|timestamp| Op::FindTime { timestamp }),
         1 => Just(Op::FindMaxTime),
         1 => any::<prop::sample::Index>().prop_map(|at| Op::AdvanceStart { at }),
+        1 => (0u64..20_000).prop_map(|bytes| Op::Retain { bytes }),
+        1 => Just(Op::Compact),
+        1 => Just(Op::Flush),
+        1 => any::<prop::sample::Index>().prop_map(|at| Op::Cut { at }),
         1 => prop_oneof![Just(Stop::Clean), Just(Stop::Killed), Just(Stop::MachineStopped)].prop_map(Op::Reopen),
     ];
     prop::collection::vec(op, 1..120)
@@ -62,13 +91,25 @@ struct ModelRecord {
     value: Vec<u8>,
     batch_base: i64,
     batch_len: usize,
+    producer: Option<u8>,
+}
+
+impl ModelRecord {
+    /// One of a few keys.
+    fn key(&self) -> [u8; 1] {
+        [(self.offset % 5) as u8]
+    }
 }
 
 #[derive(Default)]
 struct Model {
+    /// All that was appended, by offset.
     records: Vec<ModelRecord>,
     start: i64,
     sequences: [i32; 3],
+    recovery_point: i64,
+    /// Up to where records may be gone of which a later one has the key.
+    compacted_upto: Option<i64>,
 }
 
 impl Model {
@@ -76,15 +117,31 @@ impl Model {
         self.records.len() as i64
     }
 
+    /// The log ends before its record at `end`.
+    fn truncate(&mut self, end: i64) {
+        self.records.truncate(end as usize);
+        for (producer, sequence) in self.sequences.iter_mut().enumerate() {
+            let of_it = |record: &&ModelRecord| record.producer == Some(producer as u8);
+            *sequence = self.records.iter().filter(of_it).count() as i32;
+        }
+    }
+
+    /// The records that nobody may have taken away.
+    fn kept(&self) -> Vec<&ModelRecord> {
+        let latest: BTreeMap<_, _> = self.records.iter().map(|record| (record.key(), record.offset)).collect();
+        let upto = self.compacted_upto.unwrap_or(0);
+        self.readable().filter(|record| record.offset >= upto || latest[&record.key()] == record.offset).collect()
+    }
+
     fn readable(&self) -> impl Iterator<Item = &ModelRecord> {
         self.records.iter().filter(|record| record.offset >= self.start)
     }
 }
 
-fn open(dir: &Path, start: i64, machine_stopped: bool) -> PartitionLog {
+fn open(dir: &Path, model: &Model, machine_stopped: bool) -> PartitionLog {
     let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
-    PartitionLog::open(dir, id, &CONFIG, LogOrigin { log_start_offset: start, recovery_point: 0, machine_stopped })
-        .unwrap()
+    let Model { start: log_start_offset, recovery_point, .. } = *model;
+    PartitionLog::open(dir, id, &CONFIG, LogOrigin { log_start_offset, recovery_point, machine_stopped }).unwrap()
 }
 
 fn append(log: &mut PartitionLog, model: &mut Model, op: &Op) {
@@ -98,8 +155,9 @@ fn append(log: &mut PartitionLog, model: &mut Model, op: &Op) {
     let base = model.end();
     for (offset, &timestamp) in (base..).zip(times) {
         let value: Vec<u8> = (0..*value_len).map(|at| (at as i64 ^ offset) as u8).collect();
-        builder.push(timestamp, Some(b"key"), Some(&value), &[]);
-        model.records.push(ModelRecord { offset, timestamp, value, batch_base: base, batch_len: 0 });
+        let record = ModelRecord { offset, timestamp, value, batch_base: base, batch_len: 0, producer: *producer };
+        builder.push(timestamp, Some(&record.key()), Some(&record.value), &[]);
+        model.records.push(record);
     }
     let batch = ValidBatch::trusted(builder.finish().unwrap());
     for record in &mut model.records[base as usize..] {
@@ -136,6 +194,14 @@ fn read(log: &PartitionLog, model: &Model, offset: i64, max_bytes: usize, at_lea
             read.push((record.offset, record.timestamp, record.value.unwrap().to_vec()));
         }
     }
+    if model.compacted_upto.is_some() {
+        // What is left is what it was.
+        for (offset, timestamp, value) in read {
+            let record = &model.records[offset as usize];
+            assert_eq!((record.timestamp, &record.value), (timestamp, &value));
+        }
+        return;
+    }
     let Some(first) = model.records.get(offset as usize) else {
         assert!(read.is_empty());
         return;
@@ -155,6 +221,9 @@ fn read(log: &PartitionLog, model: &Model, offset: i64, max_bytes: usize, at_lea
 }
 
 fn check_times(log: &PartitionLog, model: &Model, timestamp: i64) {
+    if model.compacted_upto.is_some() {
+        return;
+    }
     let found = log.view().first_at_or_after(timestamp).unwrap();
     let expected = model.readable().find(|record| record.timestamp >= timestamp);
     assert_eq!(
@@ -164,7 +233,7 @@ fn check_times(log: &PartitionLog, model: &Model, timestamp: i64) {
 }
 
 fn check_max_time(log: &PartitionLog, model: &Model) {
-    if model.start > 0 {
+    if model.start > 0 || model.compacted_upto.is_some() {
         // Deleted records may still be what the index remembers as the latest.
         return;
     }
@@ -174,10 +243,84 @@ fn check_max_time(log: &PartitionLog, model: &Model) {
     assert_eq!(found.map(|found| found.offset), expected.map(|record| record.offset));
 }
 
+fn flush(log: &mut PartitionLog, model: &mut Model) {
+    model.recovery_point = log.flush(Instant::now() + Duration::from_secs(60)).unwrap();
+    assert_eq!(model.recovery_point, model.end().max(model.recovery_point));
+}
+
+fn retain(log: &mut PartitionLog, model: &mut Model, bytes: u64) {
+    let config = LogConfig { retention_bytes: Some(bytes), retention_ms: None, ..CONFIG };
+    for path in log.retain(&config, 10_000).unwrap() {
+        fs::remove_file(path).unwrap();
+    }
+    let start = log.view().log_start_offset();
+    assert!(start >= model.start && start <= model.end());
+    assert!(log.view().size() < bytes + CONFIG.segment_bytes as u64 + 1, "{} bytes remain", log.view().size());
+    model.start = start;
+}
+
+fn compact(log: &mut PartitionLog, model: &mut Model) {
+    let config = LogConfig { cleanup_compact: true, ..CONFIG };
+    let Some(plan) = log.compaction_plan(model.compacted_upto, &config, 10_000).unwrap() else { return };
+    // As the broker does, that a gap is not taken for damage.
+    flush(log, model);
+    let cleaner = CleanerConfig { dedupe_buffer_bytes: 1 << 16, load_factor: 0.9 };
+    let end = plan.carry_out(&cleaner, 10_000, |cleaned| {
+        let remains = log.replace_segments(&cleaned)?;
+        assert!(remains.is_some(), "nobody else has changed the log");
+        remains.into_iter().flatten().for_each(|path| fs::remove_file(path).unwrap());
+        Ok(true)
+    });
+    model.compacted_upto = Some(end.unwrap());
+}
+
+/// Cuts the file of the last segment off in a batch that was never flushed.
+fn cut(dir: &Path, model: &mut Model, at: prop::sample::Index) {
+    let logs = fs::read_dir(dir.join("t-0")).into_iter().flatten().map(|entry| entry.unwrap().path());
+    let Some(last) = logs.filter(|path| path.extension().is_some_and(|found| found == "log")).max() else { return };
+    let base: i64 = last.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    let batches: BTreeMap<i64, usize> =
+        model.records.iter().map(|record| (record.batch_base, record.batch_len)).collect();
+    let unflushed: Vec<_> = batches.range(base.max(model.recovery_point)..).collect();
+    if unflushed.is_empty() {
+        return;
+    }
+    let (victim, len) = *at.get(&unflushed);
+    let before: usize = batches.range(base..*victim).map(|(_, len)| len).sum();
+    let file = OpenOptions::new().write(true).open(last).unwrap();
+    file.set_len((before + at.index(*len)) as u64).unwrap();
+    model.truncate(*victim);
+    model.start = model.start.min(model.end());
+}
+
+/// What nobody may have taken away is there.
+fn check_kept(log: &PartitionLog, model: &Model) {
+    let mut found = BTreeMap::new();
+    let mut offset = model.start;
+    while offset < model.end() {
+        let slice = log.view().read(offset, i64::MAX, 1 << 20, true).unwrap();
+        let before = offset;
+        for batch in batches(slice.records) {
+            let batch = batch.unwrap();
+            for record in batch.records(1 << 20).unwrap() {
+                let record = record.unwrap();
+                found.insert(record.offset, record.value.unwrap().to_vec());
+            }
+            offset = batch.header().next_offset();
+        }
+        if offset == before {
+            break;
+        }
+    }
+    for record in model.kept() {
+        assert_eq!(found.get(&record.offset), Some(&record.value), "offset {}", record.offset);
+    }
+}
+
 fn run(ops: &[Op]) {
     let dir = tempfile::tempdir().unwrap();
     let mut model = Model::default();
-    let mut log = open(dir.path(), 0, false);
+    let mut log = open(dir.path(), &model, false);
     for op in ops {
         match op {
             Op::Append { .. } => append(&mut log, &mut model, op),
@@ -191,13 +334,21 @@ fn run(ops: &[Op]) {
                 model.start = model.start.max(at.index(model.records.len() + 1) as i64);
                 log.advance_start(model.start).unwrap();
             }
+            Op::Retain { bytes } => retain(&mut log, &mut model, *bytes),
+            Op::Compact => compact(&mut log, &mut model),
+            Op::Flush => flush(&mut log, &mut model),
+            Op::Cut { at } => {
+                drop(log);
+                cut(dir.path(), &mut model, *at);
+                log = open(dir.path(), &model, true);
+            }
             Op::Reopen(stop) => {
                 if matches!(stop, Stop::Clean) {
                     log.close().unwrap();
                 }
                 let known = log.producers().len();
                 drop(log);
-                log = open(dir.path(), model.start, matches!(stop, Stop::MachineStopped));
+                log = open(dir.path(), &model, matches!(stop, Stop::MachineStopped));
                 // Producers whose segments are all deleted may be forgotten; no other may.
                 if model.start == 0 {
                     assert_eq!(log.producers().len(), known);
@@ -210,6 +361,7 @@ fn run(ops: &[Op]) {
     for offset in 0..=model.end() {
         read(&log, &model, offset, 5000, true);
     }
+    check_kept(&log, &model);
 }
 
 proptest! {

@@ -226,3 +226,34 @@ fn deleting_frees_the_name_at_once_and_readers_finish() {
     fs::remove_dir_all(remains).unwrap();
     assert_eq!(batches(slice.records).count(), 1);
 }
+
+#[test]
+fn a_log_without_its_leader_epochs_has_those_of_its_batches() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path(), false);
+    for sequence in 0..3 {
+        append(&mut log, sequence).unwrap();
+    }
+    log.close().unwrap();
+    drop(log);
+    let checkpoint = dir.path().join("t-0/leader-epoch-checkpoint");
+    assert_eq!(fs::read_to_string(&checkpoint).unwrap(), "0\n1\n0 0\n");
+    // Somebody else led from offset 3 on.
+    fs::write(&checkpoint, "0\n2\n0 0\n4 3\n").unwrap();
+    let mut log = open(dir.path(), false);
+    append(&mut log, 3).unwrap();
+    let last = log.view().read(3, i64::MAX, 1000, true).unwrap();
+    assert_eq!(batches(last.records).next().unwrap().unwrap().header().partition_leader_epoch, 4);
+    log.close().unwrap();
+    drop(log);
+    for damage in [None, Some("0\n1\n"), Some("0\n1\n0 0\n")] {
+        match damage {
+            None => fs::remove_file(&checkpoint).unwrap(),
+            Some(content) => fs::write(&checkpoint, content).unwrap(),
+        }
+        let log = open(dir.path(), false);
+        let epochs = log.view().leader_epochs();
+        let found = (epochs.latest(), epochs.end_offset_for(0, 4));
+        assert_eq!(found, (4, Some((0, 3))), "{damage:?}");
+    }
+}

@@ -69,6 +69,10 @@ pub struct BrokerConfig {
     pub log_cleaner_enable: bool,
     /// `log.cleaner.io.buffer.load.factor`.
     pub log_cleaner_io_buffer_load_factor: f64,
+    /// `brooklet.flush.before.ack`.
+    pub flush_before_ack: bool,
+    /// `log.flush.offset.checkpoint.interval.ms`.
+    pub log_flush_offset_checkpoint_interval: Duration,
     /// `log.initial.task.delay.ms`.
     pub log_initial_task_delay: Duration,
     /// `log.retention.check.interval.ms`.
@@ -225,6 +229,8 @@ impl Values<'_> {
             log_cleaner_dedupe_buffer_size: self.long("log.cleaner.dedupe.buffer.size")?,
             log_cleaner_enable: self.boolean("log.cleaner.enable")?,
             log_cleaner_io_buffer_load_factor: self.double("log.cleaner.io.buffer.load.factor")?,
+            flush_before_ack: self.boolean("brooklet.flush.before.ack")?,
+            log_flush_offset_checkpoint_interval: self.duration_ms("log.flush.offset.checkpoint.interval.ms")?,
             log_initial_task_delay: self.duration_ms("log.initial.task.delay.ms")?,
             log_retention_check_interval: self.duration_ms("log.retention.check.interval.ms")?,
             max_connections: self.size("max.connections")?,

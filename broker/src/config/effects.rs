@@ -20,10 +20,10 @@ pub(super) const PREALLOCATE: Effect = Inert("every segment's file is allocated 
 pub(super) const ONE_LZ4_LEVEL: Effect = Inert("the lz4 encoder has one level");
 pub(super) const REGEX_AT_ONCE: Effect = Inert("patterns are evaluated whenever topics have changed");
 pub(super) const SHARE_STATE: Effect = Inert("old share state is given up with each snapshot of a share partition");
+pub(super) const KEPT_AT_ONCE: Effect = Inert("where a log begins is kept whenever it changes");
 pub(super) const RELEASED_ONLY: Effect = Inert("only final versions of APIs and features are offered");
 
 // What is not there yet.
-pub(super) const FLUSH: Effect = Inert("stored and shown; the operating system decides when records reach the disk");
 pub(super) const PRODUCER_ID_CHECK: Effect = Inert("stored and shown; expiry is checked when it matters");
 pub(super) const PARTITION_LIMIT: Effect = Inert("stored and shown; an answer names every partition asked for");
 pub(super) const TLS: Effect = Inert("stored and shown; no TLS listeners yet");

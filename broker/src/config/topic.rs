@@ -2,7 +2,7 @@
 
 use super::broker::broker_config;
 use super::definition::{ConfigDef, Effect::Works, config_defs, find, merge};
-use super::effects::{FLUSH, ONE_LZ4_LEVEL, ONE_NODE, PREALLOCATE, TIERING};
+use super::effects::{ONE_LZ4_LEVEL, ONE_NODE, PREALLOCATE, TIERING};
 use super::validator::Validator::{Any, AnyOf, AtLeast, Between, Fraction, GzipLevel, OneOf, ThrottledReplicas};
 use super::value::Value;
 
@@ -117,10 +117,10 @@ const DEFS: &[ConfigDef] = config_defs! {
         "how long compaction keeps a tombstone";
     Long "file.delete.delay.ms" = "60000", AtLeast(0), ClusterWide, Works,
         "wait between dropping a segment and removing its files";
-    Long "flush.messages" = "9223372036854775807", AtLeast(1), ClusterWide, FLUSH,
-        "records between two forced flushes";
-    Long "flush.ms" = "9223372036854775807", AtLeast(0), ClusterWide, FLUSH,
-        "time between two forced flushes";
+    Long "flush.messages" = "9223372036854775807", AtLeast(1), ClusterWide, Works,
+        "records after which the log is flushed to disk, before the last of them is acknowledged";
+    Long "flush.ms" = "9223372036854775807", AtLeast(0), ClusterWide, Works,
+        "longest time from a record to the flush that has it on disk";
     List "follower.replication.throttled.replicas" = "", ThrottledReplicas, ClusterWide, ONE_NODE,
         "replicas throttled as followers: `*` or `partition:broker` pairs";
     Int "index.interval.bytes" = "4096", AtLeast(0), ClusterWide, Works,

@@ -2,7 +2,7 @@
 //!
 //! v3 headers and transactional id · v7 zstd · v8 which records were at fault (KIP-467) · v9 flexible · v11
 //! TRANSACTION_ABORTABLE · v12 adds the partition to the producer's transaction by itself (KIP-890) · v13 topic ids
-//! (KIP-516). On one node acks 1 and all are the same thing.
+//! (KIP-516). On one node acks 1 and all are the same thing, unless `brooklet.flush.before.ack` lets all wait for the disk.
 //!
 //! What is written in a transaction must be part of it: for clients of before v12 the coordinator is asked whether the
 //! partition was added (`transaction.partition.verification.enable`). All such batches of a request are one producer's.
@@ -21,6 +21,7 @@ use brooklet_protocol::records::validate::{self, InvalidBatch, RecordError, Vali
 use brooklet_protocol::records::{CompressionType, TimestampType};
 use brooklet_protocol::{ErrorCode, StrBytes};
 use brooklet_storage::AppendOrigin;
+use tokio::task::JoinSet;
 
 use super::{refusal, text, transactional_produce};
 use crate::apis::{Answer, Api, RequestContext};
@@ -30,6 +31,8 @@ use crate::topics::Topic;
 pub(crate) const API: Api = Api::new::<ProduceRequest>("Produce", 3..=13).advertise_from(0);
 
 const NO_OFFSET: i64 = -1;
+/// `acks` of a producer that wants all replicas to have its records.
+const ALL: i16 = -1;
 
 pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answer<ProduceResponse> {
     let refused = transactional_produce::refusal_of_all(&request);
@@ -42,9 +45,17 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
         transactional_produce::admit(cx, &transactional_id, &mut topics).await;
     }
     let mut failed = false;
-    let responses = topics.into_iter().map(|topic| {
-        let partitions = topic.partitions.into_iter().map(|(index, append)| {
-            let outcome = append.and_then(Append::carry_out);
+    let mut flushing = Vec::new();
+    let responses = topics.into_iter().enumerate().map(|(topic_at, topic)| {
+        let partitions = topic.partitions.into_iter().enumerate().map(|(at, (index, append))| {
+            let outcome = append.and_then(|append| {
+                let partition = Arc::clone(&append.partition);
+                let stored = append.carry_out()?;
+                if partition.must_flush(request.acks == ALL) {
+                    flushing.push((topic_at, at, partition));
+                }
+                Ok(stored)
+            });
             failed |= outcome.is_err();
             respond(cx.version, index, outcome)
         });
@@ -53,13 +64,35 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
             .with_name(topic.response.name)
             .with_topic_id(topic.response.topic_id)
     });
-    let response = ProduceResponse::default().with_responses(responses.collect());
+    let mut response = ProduceResponse::default().with_responses(responses.collect());
+    if !flushing.is_empty() {
+        failed |= flush(cx.version, &mut response, flushing).await;
+    }
     cx.throttle(cx.node.quotas.produced(cx.client(), cx.size));
     match (request.acks, failed) {
         (0, false) => Answer::Nothing,
         (0, true) => Answer::Close("a batch sent with acks=0 was refused, and the client waits for no answer"),
         _ => Answer::Message(response),
     }
+}
+
+/// Waits until partitions are on disk, all at the same time. Those that are not are refused after all. Returns whether
+/// there are any.
+async fn flush(version: i16, response: &mut ProduceResponse, flushing: Vec<(usize, usize, Arc<Partition>)>) -> bool {
+    let mut tasks = JoinSet::new();
+    for (topic_at, at, partition) in flushing {
+        tasks.spawn(async move { (topic_at, at, partition.flushed().await) });
+    }
+    let mut failed = false;
+    while let Some(flushed) = tasks.join_next().await {
+        let (topic_at, at, outcome) = flushed.expect("waiting for a flush neither panics nor is aborted");
+        if let Err(error) = outcome {
+            failed = true;
+            let place = &mut response.responses[topic_at].partition_responses[at];
+            *place = respond(version, place.index, Err(Refusal::from(refusal(&error))));
+        }
+    }
+    failed
 }
 
 /// What is to be appended to a topic's partitions.

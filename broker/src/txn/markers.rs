@@ -25,7 +25,7 @@ pub(crate) struct Marker {
 
 impl Marker {
     /// Appends the marker to a partition.
-    pub(crate) fn append(&self, partition: &Partition, wall_ms: i64) -> Result<(), AppendError> {
+    pub(crate) fn append(&self, partition: &Arc<Partition>, wall_ms: i64) -> Result<(), AppendError> {
         let ProducerIdAndEpoch { producer_id, producer_epoch } = self.producer;
         let batch =
             self.end.batch(wall_ms, producer_id, producer_epoch).expect("a batch that is not compressed is made");

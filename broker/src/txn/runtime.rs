@@ -214,9 +214,18 @@ impl Runtime {
 
     /// Writes the markers that are due, and keeps that transactions are complete.
     async fn complete_transactions(&mut self) {
+        let flusher = Arc::clone(self.topic.topics.flusher());
         for pending in self.shard.due_markers(self.clock.now()) {
             let id = Arc::clone(&pending.transactional_id);
-            let written = self.markers.write(pending).await;
+            let seen = flusher.failures_seen();
+            // Where somebody waits for the disk, it gets each step before the next one.
+            let mut written = match flusher.coordinators_flushed(seen).await {
+                true => self.markers.write(pending).await,
+                false => Vec::new(),
+            };
+            if !flusher.coordinators_flushed(seen).await {
+                written.clear();
+            }
             if let Some(record) = self.shard.markers_written(&id, &written, self.clock.now())
                 && let Err(error) = self.keep(record)
             {

@@ -12,12 +12,13 @@ mod offset_map;
 mod transactions;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use brooklet_protocol::records::{ControlRecord, Record, RecordBatch};
 
+use crate::disk::Dir;
 use crate::error::Error;
 use crate::files::{LOG, segment_file};
 use crate::log::LogConfig;
@@ -52,7 +53,7 @@ pub(crate) struct LastRecord {
 /// What a round works on.
 #[derive(Debug)]
 pub struct CompactionPlan {
-    pub(crate) dir: Arc<Path>,
+    pub(crate) dir: Dir,
     /// All segments that may be compacted, from the log's first on.
     pub(crate) segments: Vec<Arc<Segment>>,
     /// From where on the log was never compacted.
@@ -72,7 +73,7 @@ pub struct CompactionPlan {
 /// A segment that is ready to take the place of others.
 #[derive(Debug)]
 pub struct CleanedSegment {
-    dir: Arc<Path>,
+    dir: Dir,
     base_offset: i64,
     replaced: Vec<i64>,
 }
@@ -214,10 +215,14 @@ impl CompactionPlan {
             return Err(error);
         }
         let last = segment_file(&self.dir, group[group.len() - 1].base_offset(), LOG);
-        let modified = std::fs::metadata(last).and_then(|meta| meta.modified()).unwrap_or_else(|_| SystemTime::now());
-        writer.finish(modified)?;
+        let modified = self.dir.disk.status(&last).map_or_else(|_| SystemTime::now(), |status| status.modified);
+        if let Err(error) = writer.finish(modified) {
+            // What there was no room for is not to take up room.
+            cleaned_segment::abandon(&self.dir, base_offset)?;
+            return Err(error);
+        }
         let replaced = group.iter().map(|segment| segment.base_offset()).collect();
-        Ok(CleanedSegment { dir: Arc::clone(&self.dir), base_offset, replaced })
+        Ok(CleanedSegment { dir: self.dir.clone(), base_offset, replaced })
     }
 
     /// Writes what remains of a batch.
@@ -321,7 +326,8 @@ fn walk(segment: &Segment, mut visit: impl FnMut(&RecordBatch) -> Result<bool, E
             return Ok(());
         }
     }
-    Ok(())
+    // What cannot be read any more must not be taken for the segment's end.
+    files.intact()
 }
 
 fn records_of(segment: &Segment, batch: &RecordBatch) -> Result<Vec<Record>, Error> {

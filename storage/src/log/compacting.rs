@@ -18,7 +18,7 @@ impl PartitionLog {
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Option<CompactionPlan>, Error> {
-        if self.deleted || !config.cleanup_compact {
+        if !self.condition.is_sound() || !config.cleanup_compact {
             return Ok(None);
         }
         let (start, end) = (self.view.log_start_offset(), self.view.next_offset());
@@ -53,7 +53,7 @@ impl PartitionLog {
             (producer_id, LastRecord { last_data_offset, producer_epoch: entry.epoch })
         });
         Ok(Some(CompactionPlan {
-            dir: Arc::clone(&self.dir),
+            dir: self.dir.clone(),
             segments: segments[..upto].to_vec(),
             first_dirty_offset,
             clean_segments,
@@ -74,7 +74,7 @@ impl PartitionLog {
         let stands = segments
             .get(first..first + replaced.len())
             .is_some_and(|run| run.iter().map(|segment| segment.base_offset()).eq(replaced.iter().copied()));
-        if self.deleted || !stands {
+        if !self.condition.is_sound() || !stands {
             cleaned.abandon()?;
             return Ok(None);
         }
@@ -83,7 +83,7 @@ impl PartitionLog {
         }
         let remains = cleaned.swap_in()?;
         let mut published = segments.to_vec();
-        let segment = Arc::new(Segment::sealed(Arc::clone(&self.dir), replaced[0]));
+        let segment = Arc::new(Segment::sealed(self.dir.clone(), replaced[0]));
         published.splice(first..first + replaced.len(), [segment]);
         self.view.publish_segments(published);
         Ok(Some(remains))

@@ -1,13 +1,14 @@
 //! What a log gives up with time and size (`cleanup.policy=delete`, Kafka's `UnifiedLog.deleteOldSegments`).
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::{LogConfig, PartitionLog};
 use crate::compaction::retire;
+use crate::disk::Dir;
 use crate::error::Error;
-use crate::files::{LOG, offsets_of, segment_file};
+use crate::files::{LOG, segment_file};
 use crate::segment::Segment;
 
 impl PartitionLog {
@@ -15,7 +16,7 @@ impl PartitionLog {
     /// younger than `retention.ms`: whole ones, the last of them too. Returns the files that remain to be removed
     /// (`file.delete.delay.ms`). `now_ms` is in milliseconds since 1970.
     pub fn retain(&mut self, config: &LogConfig, now_ms: i64) -> Result<Vec<PathBuf>, Error> {
-        if self.deleted {
+        if self.condition.is_deleted() {
             return Ok(Vec::new());
         }
         let start = self.view.log_start_offset();
@@ -36,15 +37,18 @@ impl PartitionLog {
             return 0;
         };
         let segments = self.view.segments();
-        let mut excess = segments.iter().map(|segment| segment.size()).sum::<u64>().saturating_sub(max);
-        let fits = |segment: &&Arc<Segment>| match excess.checked_sub(segment.size()) {
-            Some(left) if segment.size() > 0 => {
+        let Some(mut excess) = segments.iter().map(|segment| segment.size()).sum::<u64>().checked_sub(max) else {
+            return 0;
+        };
+        let fits = |(index, segment): &(usize, &Arc<Segment>)| match excess.checked_sub(segment.size()) {
+            // An empty one that compaction has left goes, one that is yet to be written to does not.
+            Some(left) if segment.size() > 0 || index + 1 < segments.len() => {
                 excess = left;
                 true
             }
             _ => false,
         };
-        segments.iter().take_while(fits).count()
+        segments.iter().enumerate().take_while(fits).count()
     }
 
     fn beyond_age(&self, config: &LogConfig, now_ms: i64) -> Result<usize, Error> {
@@ -58,7 +62,9 @@ impl PartitionLog {
             if files.len() == 0 && count + 1 == self.view.segments().len() {
                 break;
             }
-            let newest = match files.max_timestamp(segment).timestamp {
+            let newest = files.max_timestamp(segment).timestamp;
+            files.intact()?;
+            let newest = match newest {
                 timestamp if timestamp >= 0 => timestamp,
                 _ => self.modified_ms(segment),
             };
@@ -71,9 +77,8 @@ impl PartitionLog {
     }
 
     fn modified_ms(&self, segment: &Segment) -> i64 {
-        let modified =
-            std::fs::metadata(segment_file(&self.dir, segment.base_offset(), LOG)).and_then(|meta| meta.modified());
-        let since_1970 = modified.ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let status = self.dir.disk.status(&segment_file(&self.dir, segment.base_offset(), LOG));
+        let since_1970 = status.ok().and_then(|status| status.modified.duration_since(UNIX_EPOCH).ok());
         since_1970.map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
     }
 
@@ -103,15 +108,15 @@ impl PartitionLog {
 }
 
 /// Whether segments of a log that is not open are to go.
-pub(crate) fn has_expired(dir: &Path, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
-    if !config.cleanup_delete || !dir.exists() {
+pub(crate) fn has_expired(dir: &Dir, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
+    if !config.cleanup_delete || !dir.is_there() {
         return Ok(false);
     }
-    let offsets = offsets_of(dir, LOG)?;
+    let offsets = dir.disk.offsets_of(dir, LOG)?;
     let Some(oldest) = offsets.first() else {
         return Ok(false);
     };
-    let size = |offset: &i64| std::fs::metadata(segment_file(dir, *offset, LOG)).map_or(0, |meta| meta.len());
+    let size = |offset: &i64| dir.disk.status(&segment_file(dir, *offset, LOG)).map_or(0, |status| status.len);
     if let Some(max) = config.retention_bytes
         && offsets.iter().map(size).sum::<u64>().saturating_sub(max) >= size(oldest)
         && size(oldest) > 0
@@ -121,7 +126,7 @@ pub(crate) fn has_expired(dir: &Path, config: &LogConfig, now_ms: i64) -> Result
     let Some(max) = config.retention_ms else {
         return Ok(false);
     };
-    let segment = Segment::sealed(dir.into(), *oldest);
+    let segment = Segment::sealed(dir.clone(), *oldest);
     let newest = segment.files()?.max_timestamp(&segment).timestamp;
     Ok(newest >= 0 && now_ms.saturating_sub(newest) > max)
 }

@@ -1,7 +1,9 @@
 //! Logs: the defaults of the topic configs, the data directory and the work on it.
 
 use crate::config::definition::{ConfigDef, Effect::Works, config_defs};
-use crate::config::effects::{FLUSH, ONE_CLEANER, ONE_DIRECTORY, ONE_LZ4_LEVEL, ONE_RUNTIME, PREALLOCATE, TIERING};
+use crate::config::effects::{
+    KEPT_AT_ONCE, ONE_CLEANER, ONE_DIRECTORY, ONE_LZ4_LEVEL, ONE_RUNTIME, PREALLOCATE, TIERING,
+};
 use crate::config::validator::Validator::{Any, AnyOf, AtLeast, Between, Fraction, GzipLevel, OneOf, SomeOf};
 
 pub(super) const DEFS: &[ConfigDef] = config_defs! {
@@ -46,15 +48,15 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
         "wait before a broker with a failed directory stops";
     List "log.dirs" = null, SomeOf(&[]), ReadOnly, Works,
         "data directory; exactly one is supported";
-    Long "log.flush.interval.messages" = "9223372036854775807", AtLeast(1), ClusterWide, FLUSH,
+    Long "log.flush.interval.messages" = "9223372036854775807", AtLeast(1), ClusterWide, Works,
         "default of the topic config `flush.messages`";
-    Long "log.flush.interval.ms" = null, Any, ClusterWide, FLUSH,
+    Long "log.flush.interval.ms" = null, Any, ClusterWide, Works,
         "default of the topic config `flush.ms`";
-    Int "log.flush.offset.checkpoint.interval.ms" = "60000", AtLeast(0), ReadOnly, FLUSH,
+    Int "log.flush.offset.checkpoint.interval.ms" = "60000", AtLeast(0), ReadOnly, Works,
         "time between writes of the recovery point";
-    Long "log.flush.scheduler.interval.ms" = "9223372036854775807", Any, ReadOnly, FLUSH,
-        "time between checks for logs to flush; `flush.ms` when `log.flush.interval.ms` is not set";
-    Int "log.flush.start.offset.checkpoint.interval.ms" = "60000", AtLeast(0), ReadOnly, FLUSH,
+    Long "log.flush.scheduler.interval.ms" = "9223372036854775807", Any, ReadOnly, Works,
+        "`flush.ms` when `log.flush.interval.ms` is not set; there is no schedule: each log is flushed when its time has come";
+    Int "log.flush.start.offset.checkpoint.interval.ms" = "60000", AtLeast(0), ReadOnly, KEPT_AT_ONCE,
         "time between writes of the log start offsets";
     Int "log.index.interval.bytes" = "4096", AtLeast(0), ClusterWide, Works,
         "default of the topic config `index.interval.bytes`";

@@ -132,7 +132,7 @@ impl LogClient {
             .with_resource_name(text(topic))
             .with_configuration_keys(Some(vec![text(name)]));
         let response = self.call(4, &DescribeConfigsRequest::default().with_resources(vec![of]));
-        response.results[0].configs.first().and_then(|config| config.value.as_ref()).map(|value| value.to_string())
+        response.results[0].configs.first().and_then(|config| config.value.as_ref()).map(ToString::to_string)
     }
 
     /// Writes a batch with acks=all.

@@ -63,6 +63,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_ADMIN", default_value = "127.0.0.1:9644")]
     admin: String,
 
+    /// Answer Kafka Connect's REST API here, and run connectors; `off` for nowhere [default: 127.0.0.1:8083]
+    #[cfg(feature = "connect")]
+    #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_CONNECT")]
+    connect: Option<String>,
+
     /// What to log: error, warn, info, debug or trace, or a list as in `info,brooklet::groups=debug`
     #[arg(long, value_name = "LEVEL", env = "BROOKLET_LOG", default_value = "info")]
     pub(crate) log: String,
@@ -83,8 +88,15 @@ Examples:
 docs/configuration.md lists every property and what it does here.";
 
 /// Environment variables that are flags, not properties.
-const OWN_VARIABLES: [&str; 6] =
-    ["BROOKLET_DATA_DIR", "BROOKLET_EPHEMERAL", "BROOKLET_LISTEN", "BROOKLET_CONFIG", "BROOKLET_ADMIN", "BROOKLET_LOG"];
+const OWN_VARIABLES: [&str; 7] = [
+    "BROOKLET_DATA_DIR",
+    "BROOKLET_EPHEMERAL",
+    "BROOKLET_LISTEN",
+    "BROOKLET_CONFIG",
+    "BROOKLET_ADMIN",
+    "BROOKLET_CONNECT",
+    "BROOKLET_LOG",
+];
 const OFF: &str = "off";
 
 /// What the command line asks for, put together.
@@ -97,6 +109,21 @@ pub(crate) struct Asked {
     pub(crate) listen: Option<Vec<String>>,
     /// `None` for no admin port.
     pub(crate) admin: Option<String>,
+    /// Where Connect's REST API is to be.
+    #[cfg(feature = "connect")]
+    pub(crate) connect: ConnectAddress,
+}
+
+/// Where Connect's REST API is to be.
+#[cfg(feature = "connect")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ConnectAddress {
+    /// Nowhere.
+    Off,
+    /// Where Connect's own is, if that port is free.
+    Default,
+    /// There.
+    At(String),
 }
 
 impl ServeArgs {
@@ -129,7 +156,20 @@ impl ServeArgs {
             (false, None) => Some(configured_data_dir(&settings)?),
         };
         let admin = Some(self.admin).filter(|address| address != OFF);
-        Ok(Asked { settings, data_dir, listen, admin })
+        #[cfg(feature = "connect")]
+        let connect = match self.connect {
+            None => ConnectAddress::Default,
+            Some(address) if address == OFF => ConnectAddress::Off,
+            Some(address) => ConnectAddress::At(address),
+        };
+        Ok(Asked {
+            settings,
+            data_dir,
+            listen,
+            admin,
+            #[cfg(feature = "connect")]
+            connect,
+        })
     }
 
     fn flag_settings(&self) -> anyhow::Result<Settings> {
@@ -175,6 +215,8 @@ mod tests {
             assert_eq!(asked.data_dir.unwrap(), PathBuf::from("./brooklet-data"));
             assert_eq!(asked.listen, Some(Vec::new()));
             assert_eq!(asked.admin.as_deref(), Some("127.0.0.1:9644"));
+            #[cfg(feature = "connect")]
+            assert_eq!(asked.connect, ConnectAddress::Default);
         }
     }
 

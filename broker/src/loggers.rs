@@ -12,11 +12,12 @@ use crate::config::{AlterError, AlterOp, ConfigChange, ConfigEntry, ConfigSource
 /// The logger above all others.
 const ROOT: &str = "root";
 /// The loggers that there are, which are parts of the program.
-const LOGGERS: [&str; 7] = [
+const LOGGERS: [&str; 8] = [
     "brooklet",
     "brooklet::groups",
     "brooklet::handlers",
     "brooklet::server",
+    "brooklet_connect_shim",
     "brooklet_protocol",
     "brooklet_storage",
     ROOT,

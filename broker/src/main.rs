@@ -1,7 +1,9 @@
-//! The `brooklet` binary: command line, log, admin port, signals, and a broker.
+//! The `brooklet` binary: command line, log, admin port, Connect's REST API, signals, and a broker.
 
 mod admin;
 mod cli;
+#[cfg(feature = "connect")]
+mod connect;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -16,7 +18,11 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin::Readiness;
+#[cfg(feature = "connect")]
+use crate::cli::ConnectAddress;
 use crate::cli::{Asked, Cli, ServeArgs};
+#[cfg(feature = "connect")]
+use crate::connect::Connect;
 
 /// More threads than this would only hold memory: what a request does between waits is short.
 const MAX_WORKERS: usize = 4;
@@ -60,7 +66,22 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
             Some(bound)
         }
     };
+    #[cfg(feature = "connect")]
+    let connect_listener = match &asked.connect {
+        ConnectAddress::Off => None,
+        ConnectAddress::Default => connect::bind(None).await?,
+        ConnectAddress::At(address) => connect::bind(Some(address)).await?,
+    };
     let broker = builder(&asked)?.on_log_levels(set_levels).start().await?;
+    #[cfg(feature = "connect")]
+    let connect_bound = connect_listener.as_ref().map(|(_, bound)| *bound);
+    #[cfg(not(feature = "connect"))]
+    let connect_bound: Option<std::net::SocketAddr> = None;
+    #[cfg(feature = "connect")]
+    let connect = match connect_listener {
+        Some((listener, bound)) => Some(Connect::start(broker.destination(), listener, bound).await?),
+        None => None,
+    };
     let addresses = broker.addresses();
     let shown: Vec<String> = addresses
         .iter()
@@ -73,18 +94,26 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         listeners: addresses.into_iter().map(|address| address.advertised).collect(),
     });
     tracing::info!(
-        "ready in {} ms: {}; admin {}; data in {}",
+        "ready in {} ms: {}; admin {}; connect {}; data in {}",
         started.elapsed().as_millis(),
         if shown.is_empty() { "no listener".to_owned() } else { shown.join(", ") },
         admin.map_or("off".to_owned(), |bound| bound.to_string()),
+        connect_bound.map_or("off".to_owned(), |bound| bound.to_string()),
         broker.data_dir().display(),
     );
 
     let signal = stop.next().await;
     tracing::info!("{signal} received, stopping");
     readiness.send_replace(Readiness::Stopping);
+    let shutdown = async {
+        #[cfg(feature = "connect")]
+        if let Some(connect) = connect {
+            connect.shutdown().await;
+        }
+        broker.shutdown().await;
+    };
     tokio::select! {
-        () = broker.shutdown() => tracing::info!("stopped"),
+        () = shutdown => tracing::info!("stopped"),
         // Whoever asks twice does not want to wait.
         signal = stop.next() => tracing::warn!("{signal} received again, stopping at once"),
     }

@@ -50,6 +50,45 @@ impl Partition {
         })
     }
 
+    /// Gives `visit` each record from an offset on that a reader of what is committed sees now, at most about `max_bytes` of
+    /// them, and returns the offset from which to go on. Keys and values share the log's mapping.
+    pub(crate) fn committed_records(
+        &self,
+        from: i64,
+        max_bytes: usize,
+        mut visit: impl FnMut(Record),
+    ) -> Result<i64, ScanError> {
+        let view = self.view()?;
+        let from = from.max(view.log_start_offset());
+        let slice = match view.read(from, view.last_stable_offset(), max_bytes, true) {
+            // What is behind the last stable offset is not there yet.
+            Err(ReadError::OutOfRange { .. }) => return Ok(from),
+            read => read?,
+        };
+        let aborted = view.aborted_in(from, &slice)?;
+        let mut next = from;
+        for batch in batches(slice.records) {
+            let batch = batch.map_err(|error| ScanError::Batch(error.to_string()))?;
+            let header = batch.header();
+            next = header.next_offset();
+            let is_aborted = header.attributes.is_transactional()
+                && aborted.iter().any(|one| {
+                    one.producer_id == header.producer_id
+                        && (one.first_offset..one.last_offset).contains(&header.base_offset)
+                });
+            if is_aborted || header.attributes.is_control() {
+                continue;
+            }
+            for record in batch.records(MAX_BATCH_BYTES)? {
+                let record = record?;
+                if record.offset >= from {
+                    visit(record);
+                }
+            }
+        }
+        Ok(next)
+    }
+
     /// Gives `visit` each batch in order, up to where the log ends now, with the offset from which its records count.
     pub(crate) fn for_each_batch(
         &self,

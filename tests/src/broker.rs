@@ -138,6 +138,7 @@ impl BrokerProcess {
         };
         let child = command
             .args(["--listen", &self.bootstrap(), "--admin", &format!("127.0.0.1:{}", self.admin)])
+            .args(["--connect", "off"])
             .arg("--data-dir")
             .arg(self.data_dir())
             .args(&self.args)

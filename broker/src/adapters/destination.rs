@@ -2,12 +2,20 @@
 
 use std::sync::Arc;
 
-use brooklet_connect_shim::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec};
+use brooklet_connect_shim::source::BoxFuture;
+use brooklet_connect_shim::{
+    Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec, TransactionalProducer,
+};
+use brooklet_protocol::records::Record as StoredRecordParts;
 use bytes::Bytes;
 
+use super::transactional_producer::BrokerProducer;
 use crate::broker::Broker;
+use crate::config::{AlterOp, ConfigChange};
+use crate::fetch_wait::FetchWaiter;
 use crate::in_process::{self, Record, RecordsError};
 use crate::node::Node;
+use crate::partition::Partition;
 use crate::topics::{NewTopic, TopicError};
 
 /// A broker's topics, without a socket in between. Cheap to clone; it does not keep the broker running.
@@ -19,19 +27,58 @@ pub struct BrokerDestination {
 impl Broker {
     /// The broker as the change data capture needs it.
     pub fn destination(&self) -> BrokerDestination {
-        BrokerDestination { node: Arc::clone(self.node()) }
+        BrokerDestination::of(Arc::clone(self.node()))
     }
 }
 
+/// How much is read of a watched partition at a time.
+const POLL_BYTES: usize = 1 << 20;
+
+impl BrokerDestination {
+    pub(super) fn of(node: Arc<Node>) -> Self {
+        Self { node }
+    }
+
+    /// Sets how much of the change data capture's work is logged, by one of Kafka's levels, or for `root` of everything.
+    pub fn set_log_level(&self, root: bool, level: &str) {
+        let name = if root { "root" } else { "brooklet_connect_shim" };
+        let level = if level == "OFF" { "FATAL" } else { level };
+        let change = ConfigChange { name: name.to_owned(), op: AlterOp::Set(level.to_owned()) };
+        if let Err(error) = self.node.loggers.change(&[change], false) {
+            tracing::warn!(%error, name, level, "log level not followed");
+        }
+    }
+
+    fn partition(&self, topic: &str, partition: i32) -> Result<Arc<Partition>, DestinationError> {
+        let found = self.node.topics.by_name(topic).and_then(|found| found.partition(partition));
+        found.ok_or_else(|| DestinationError::UnknownPartition { topic: topic.to_owned(), partition })
+    }
+}
+
+fn stored(partition: i32, record: StoredRecordParts) -> StoredRecord {
+    // Copies: who keeps records must not keep the log's mapping.
+    let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
+    StoredRecord { partition, offset: record.offset, key: record.key.map(copy), value: record.value.map(copy) }
+}
+
 impl Destination for BrokerDestination {
+    fn cluster_id(&self) -> String {
+        self.node.data_dir.cluster_id().to_owned()
+    }
+
+    fn partition_count(&self, topic: &str) -> Option<i32> {
+        self.node.topics.by_name(topic).map(|topic| topic.partition_count())
+    }
+
     fn ensure_topic(&self, topic: &TopicSpec) -> Result<(), DestinationError> {
+        let config = self.node.config();
         let new = NewTopic {
             name: topic.name.clone(),
-            partitions: topic.partitions,
+            partitions: if topic.partitions == -1 { config.broker.num_partitions } else { topic.partitions },
             replication_factor: self.node.default_replication_factor(),
             configs: topic.configs.clone(),
         };
-        match self.node.topics.create(&new, &self.node.config().layers) {
+        match self.node.topics.create(&new, &config.layers) {
             Ok(_) | Err(TopicError::Exists(_)) => Ok(()),
             Err(TopicError::Storage(error)) => Err(DestinationError::Unavailable(error.to_string())),
             Err(error) => Err(DestinationError::Refused(error.to_string())),
@@ -53,18 +100,56 @@ impl Destination for BrokerDestination {
         let found = self.node.topics.by_name(topic).ok_or_else(unknown)?;
         for partition in found.partitions().iter() {
             let index = partition.index();
-            let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
-            let read = partition.for_each_record(|record| {
-                visit(StoredRecord {
-                    partition: index,
-                    offset: record.offset,
-                    key: record.key.map(copy),
-                    value: record.value.map(copy),
-                });
-            });
-            read.map_err(|error| DestinationError::Unavailable(error.to_string()))?;
+            let mut from = 0;
+            loop {
+                let next = partition.committed_records(from, POLL_BYTES, |record| visit(stored(index, record)));
+                match next.map_err(|error| DestinationError::Unavailable(error.to_string()))? {
+                    next if next > from => from = next,
+                    _ => break,
+                }
+            }
         }
         Ok(())
+    }
+
+    fn poll<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+    ) -> BoxFuture<'a, Result<(Vec<StoredRecord>, i64), DestinationError>> {
+        Box::pin(async move {
+            let log = self.partition(topic, partition)?;
+            let waiter = FetchWaiter::new(1, true);
+            // Registered before it looks, so that nothing comes unseen in between.
+            let _registration = log.waiters().register(&waiter);
+            loop {
+                let mut found = Vec::new();
+                let next = log.committed_records(offset, POLL_BYTES, |record| found.push(stored(partition, record)));
+                let next = next.map_err(|error| DestinationError::Unavailable(error.to_string()))?;
+                if next > offset {
+                    return Ok((found, next));
+                }
+                waiter.woken().await;
+                self.partition(topic, partition)?;
+            }
+        })
+    }
+
+    fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, DestinationError> {
+        let log = self.partition(topic, partition)?;
+        let view = log.view().map_err(|error| DestinationError::Unavailable(error.to_string()))?;
+        Ok(view.next_offset())
+    }
+
+    fn producer<'a>(
+        &'a self,
+        transactional_id: &'a str,
+    ) -> BoxFuture<'a, Result<Box<dyn TransactionalProducer>, DestinationError>> {
+        Box::pin(async move {
+            let producer = BrokerProducer::begin(Arc::clone(&self.node), transactional_id).await?;
+            Ok(Box::new(producer) as Box<dyn TransactionalProducer>)
+        })
     }
 }
 
@@ -122,5 +207,77 @@ mod tests {
         destination.ensure_topic(&topic).unwrap();
         let large = record("a", Some(&"x".repeat(200)));
         assert!(matches!(destination.append("t", 0, &[large]), Err(DestinationError::Refused(_))));
+    }
+
+    fn values(destination: &BrokerDestination, topic: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        let visit = &mut |record: StoredRecord| seen.push(String::from_utf8(record.value.unwrap().to_vec()).unwrap());
+        destination.read(topic, visit).unwrap();
+        seen
+    }
+
+    async fn destination_with(topics: &[&str]) -> (Broker, BrokerDestination) {
+        let broker = Broker::builder().ephemeral().without_listeners().start().await.unwrap();
+        let destination = broker.destination();
+        for name in topics {
+            let topic = TopicSpec { name: (*name).to_owned(), partitions: 1, configs: BTreeMap::new() };
+            destination.ensure_topic(&topic).unwrap();
+        }
+        (broker, destination)
+    }
+
+    #[tokio::test]
+    async fn what_is_written_in_a_transaction_is_seen_when_it_is_committed_and_all_of_it() {
+        let (_broker, destination) = destination_with(&["events", "offsets"]).await;
+        let mut producer = destination.producer("connect-cluster-c-0").await.unwrap();
+        for round in 0..3 {
+            let value = round.to_string();
+            producer.append("events", 0, &[record("k", Some(&value)), record("l", Some(&value))]).await.unwrap();
+            producer.append("events", 0, &[record("m", Some(&value))]).await.unwrap();
+            producer.append("offsets", 0, &[record("o", Some(&value))]).await.unwrap();
+            assert_eq!(values(&destination, "events").len(), round * 3, "nothing is seen before the commit");
+            if round == 1 {
+                producer.abort().await.unwrap();
+                producer.append("events", 0, &[record("k", Some("1"))]).await.unwrap();
+                producer.append("events", 0, &[record("k", Some("1")), record("k", Some("1"))]).await.unwrap();
+                producer.append("offsets", 0, &[record("o", Some("1"))]).await.unwrap();
+            }
+            producer.commit().await.unwrap();
+            producer.commit().await.unwrap();
+        }
+        assert_eq!(values(&destination, "events"), ["0", "0", "0", "1", "1", "1", "2", "2", "2"]);
+        assert_eq!(values(&destination, "offsets"), ["0", "1", "2"]);
+    }
+
+    #[tokio::test]
+    async fn a_newer_producer_fences_the_older_one_and_aborts_what_it_left() {
+        let (_broker, destination) = destination_with(&["events"]).await;
+        let mut older = destination.producer("connect-cluster-c-0").await.unwrap();
+        older.append("events", 0, &[record("k", Some("lost"))]).await.unwrap();
+        let mut newer = destination.producer("connect-cluster-c-0").await.unwrap();
+        newer.append("events", 0, &[record("k", Some("kept"))]).await.unwrap();
+        newer.commit().await.unwrap();
+        let fenced = DestinationError::Fenced("connect-cluster-c-0".to_owned());
+        assert_eq!(older.append("events", 0, &[record("k", Some("late"))]).await, Err(fenced.clone()));
+        assert_eq!(older.commit().await, Err(fenced));
+        assert_eq!(values(&destination, "events"), ["kept"]);
+    }
+
+    #[tokio::test]
+    async fn a_watched_topic_tells_what_is_committed_to_it() {
+        let (_broker, destination) = destination_with(&["signals"]).await;
+        let end = destination.end_offset("signals", 0).unwrap();
+        assert_eq!(end, 0);
+        let mut producer = destination.producer("t").await.unwrap();
+        producer.append("signals", 0, &[record("s", Some("1"))]).await.unwrap();
+        let watching = destination.poll("signals", 0, end);
+        let waited = tokio::time::timeout(std::time::Duration::from_millis(20), watching).await;
+        assert!(waited.is_err(), "what is not committed is not told");
+        let (told, ()) = tokio::join!(destination.poll("signals", 0, end), async {
+            producer.commit().await.unwrap();
+        });
+        let (records, next) = told.unwrap();
+        assert_eq!(records.len(), 1);
+        assert!(next >= 1, "it goes on behind the record");
     }
 }

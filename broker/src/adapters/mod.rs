@@ -7,3 +7,5 @@ pub(crate) mod admin;
 pub(crate) mod destination;
 #[cfg(feature = "schema-registry")]
 pub(crate) mod schema_log;
+#[cfg(feature = "connect")]
+mod transactional_producer;

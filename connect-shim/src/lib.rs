@@ -1,8 +1,11 @@
 //! Change data capture: Kafka Connect's REST API and worker, and Debezium's Postgres connector. It knows no broker: what it
 //! needs of one is the port [`Destination`], which the broker implements.
 
+pub mod connector_config;
+pub mod converters;
 pub mod data;
 pub mod destination;
+pub mod java;
 pub mod source;
 
 pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec};

@@ -4,10 +4,13 @@
 //! Logical types are not values of their own: a `Date` is an `int32` whose schema has Connect's name for dates. So a value
 //! is always one of Kafka Connect's primitive types or made of them.
 
+mod data_error;
+pub mod logical;
 mod schema;
 mod source_record;
 mod value;
 
+pub use data_error::DataError;
 pub use schema::{Field, Schema, SchemaType};
 pub use source_record::{Header, OffsetMap, SourceRecord};
 pub use value::{Struct, Value};

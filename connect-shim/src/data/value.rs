@@ -44,6 +44,33 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// This, or the default of its schema in place of null.
+    pub fn or_default<'v>(&'v self, schema: &'v Schema) -> &'v Self {
+        match self {
+            Self::Null => schema.default.as_ref().unwrap_or(self),
+            value => value,
+        }
+    }
+
+    /// The Java class of such a value, as messages name it.
+    pub fn java_class(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Int8(_) => "java.lang.Byte",
+            Self::Int16(_) => "java.lang.Short",
+            Self::Int32(_) => "java.lang.Integer",
+            Self::Int64(_) => "java.lang.Long",
+            Self::Float32(_) => "java.lang.Float",
+            Self::Float64(_) => "java.lang.Double",
+            Self::Boolean(_) => "java.lang.Boolean",
+            Self::String(_) => "java.lang.String",
+            Self::Bytes(_) => "java.nio.HeapByteBuffer",
+            Self::Array(_) => "java.util.ArrayList",
+            Self::Map(_) => "java.util.HashMap",
+            Self::Struct(_) => "org.apache.kafka.connect.data.Struct",
+        }
+    }
+
     /// The struct that this is.
     pub fn as_struct(&self) -> Option<&Struct> {
         match self {
@@ -95,6 +122,12 @@ impl Struct {
     /// The value of a field; `None` if there is no such field. Defaults are not filled in.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.values.get(self.schema.index_of(field)?)
+    }
+
+    /// The value of a field with its default in place of null (`Struct.get`); `None` if there is no such field.
+    pub fn get_or_default(&self, field: &str) -> Option<&Value> {
+        let at = self.schema.index_of(field)?;
+        self.values.get(at).map(|value| value.or_default(&self.schema.fields()[at].schema))
     }
 
     /// Its values, in the order of its fields.

@@ -1,0 +1,7 @@
+//! What Java's library decides in Kafka Connect: the language of its regular expressions, how it writes numbers, and how it
+//! formats times. Configs are written in it, and events carry it.
+
+pub mod date_format;
+pub mod decimal;
+pub mod number;
+pub mod regex;

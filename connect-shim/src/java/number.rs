@@ -1,0 +1,107 @@
+//! Floating-point numbers as Java writes them (`Double.toString`, `Float.toString`): the shortest digits that read back,
+//! with an exponent below 10⁻³ and from 10⁷ on.
+
+use std::fmt::Write;
+
+/// Appends a double.
+pub fn write_double(out: &mut String, value: f64) {
+    if let Some(text) = special(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
+        out.push_str(text);
+        return;
+    }
+    write_shortest(out, &format!("{value:e}"));
+}
+
+/// Appends a float.
+pub fn write_float(out: &mut String, value: f32) {
+    if let Some(text) = special(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
+        out.push_str(text);
+        return;
+    }
+    write_shortest(out, &format!("{value:e}"));
+}
+
+fn special(nan: bool, infinite: bool, negative: bool) -> Option<&'static str> {
+    match (nan, infinite, negative) {
+        (true, _, _) => Some("NaN"),
+        (_, true, true) => Some("-Infinity"),
+        (_, true, false) => Some("Infinity"),
+        _ => None,
+    }
+}
+
+/// Rewrites `-1.25e3`, the shortest digits and a power of ten, as Java has it.
+fn write_shortest(out: &mut String, scientific: &str) {
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
+    out.push_str(sign);
+    if digits == "0" {
+        out.push_str("0.0");
+        return;
+    }
+    match exponent {
+        -3..=-1 => {
+            out.push_str("0.");
+            out.extend(std::iter::repeat_n('0', exponent.unsigned_abs() as usize - 1));
+            out.push_str(&digits);
+        }
+        0..=6 => {
+            let whole = exponent.unsigned_abs() as usize + 1;
+            for at in 0..whole {
+                out.push(digits.as_bytes().get(at).map_or('0', |digit| char::from(*digit)));
+            }
+            out.push('.');
+            out.push_str(digits.get(whole..).filter(|rest| !rest.is_empty()).unwrap_or("0"));
+        }
+        _ => {
+            let rest = if digits.len() > 1 { &digits[1..] } else { "0" };
+            let _ = write!(out, "{}.{rest}E{exponent}", &digits[..1]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn double(value: f64) -> String {
+        let mut out = String::new();
+        write_double(&mut out, value);
+        out
+    }
+
+    #[test]
+    fn doubles_are_written_as_java_writes_them() {
+        let cases = [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (12.5, "12.5"),
+            (0.001, "0.001"),
+            (0.012, "0.012"),
+            (9.99e-4, "9.99E-4"),
+            (1_234_567.0, "1234567.0"),
+            (9_999_999.5, "9999999.5"),
+            (1e7, "1.0E7"),
+            (1.5e300, "1.5E300"),
+            (f64::MAX, "1.7976931348623157E308"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+            (100.0, "100.0"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(double(value), text);
+        }
+    }
+
+    #[test]
+    fn floats_have_their_own_shortest_digits() {
+        let mut out = String::new();
+        write_float(&mut out, 0.1);
+        out.push(' ');
+        write_float(&mut out, 3.4e38);
+        assert_eq!(out, "0.1 3.4E38");
+    }
+}

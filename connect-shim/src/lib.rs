@@ -7,5 +7,6 @@ pub mod data;
 pub mod destination;
 pub mod java;
 pub mod source;
+pub mod transforms;
 
 pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec};

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use json_converter::JsonConverter;
+pub(crate) use simple_header_converter::text_of;
 
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator};
 use crate::data::{DataError, Schema, Value};

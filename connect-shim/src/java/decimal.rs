@@ -42,6 +42,44 @@ fn write_plain(out: &mut String, digits: &str, scale: usize) {
     }
 }
 
+/// The unscaled integer, in as few bytes of big-endian two's complement as hold it, of a decimal's text at a scale; `None`
+/// if it is no decimal, or has more digits behind the point than that.
+pub fn unscaled(text: &str, scale: i32) -> Option<Vec<u8>> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let scale = usize::try_from(scale).ok()?;
+    let fraction = fraction
+        .get(..scale.min(fraction.len()))
+        .filter(|kept| fraction[kept.len()..].bytes().all(|digit| digit == b'0'))?;
+    if whole.len() + fraction.len() == 0 || whole.len() + scale > 4096 {
+        return None;
+    }
+    let mut size: Vec<u8> = vec![0];
+    let padding = std::iter::repeat_n('0', scale - fraction.len());
+    for digit in whole.chars().chain(fraction.chars()).chain(padding) {
+        let mut carry = digit.to_digit(10)?;
+        for byte in size.iter_mut().rev() {
+            carry += u32::from(*byte) * 10;
+            *byte = (carry & 0xff) as u8;
+            carry >>= 8;
+        }
+        if carry > 0 {
+            size.insert(0, carry as u8);
+        }
+    }
+    size.insert(0, 0);
+    if negative {
+        negate(&mut size);
+    }
+    while size.len() > 1 && matches!((size[0], size[1] & 0x80), (0, 0) | (0xff, 0x80)) {
+        size.remove(0);
+    }
+    Some(size)
+}
+
 /// Whether an integer in two's complement is negative, and the decimal digits of its size.
 fn digits_of(bytes: &[u8]) -> (bool, String) {
     let negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
@@ -95,7 +133,25 @@ mod tests {
         assert_eq!(to_text(&[], 0), "0");
     }
 
+    #[test]
+    fn a_text_is_brought_to_a_scale() {
+        assert_eq!(unscaled("-123.45", 2), Some(vec![0xcf, 0xc7]));
+        assert_eq!(unscaled("1.5", 2), Some(vec![0x00, 0x96]));
+        assert_eq!(unscaled("0", 2), Some(vec![0]));
+        assert_eq!(unscaled("1.234", 2), None);
+        assert_eq!(unscaled("x", 2), None);
+    }
+
     proptest::proptest! {
+        #[test]
+        fn texts_read_back(value: i128, scale in 0..30_i32) {
+            let text = to_text(&value.to_be_bytes(), scale);
+            if !text.contains('E') {
+                let bytes = unscaled(&text, scale).unwrap_or_default();
+                proptest::prop_assert_eq!(to_text(&bytes, scale), text);
+            }
+        }
+
         #[test]
         fn integers_read_back(value: i128) {
             proptest::prop_assert_eq!(to_text(&value.to_be_bytes(), 0), value.to_string());

@@ -6,6 +6,7 @@ pub mod converters;
 pub mod data;
 pub mod destination;
 pub mod java;
+pub mod postgres;
 pub mod source;
 pub mod transforms;
 

@@ -4,6 +4,7 @@
 pub mod connector_config;
 pub mod converters;
 pub mod data;
+pub mod debezium;
 pub mod destination;
 pub mod java;
 pub mod postgres;

@@ -71,6 +71,8 @@ pub struct Connection {
     server_version: u32,
     /// Whether the last statement's answer has not been read to its end.
     busy: bool,
+    /// The names of the answer's columns.
+    columns: Vec<String>,
 }
 
 impl fmt::Debug for Connection {
@@ -146,7 +148,9 @@ impl Connection {
         let connecting = Self::connect_now(config, application, replication);
         match tokio::time::timeout(config.connect_timeout, connecting).await {
             Ok(result) => result,
-            Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "The connection attempt timed out.").into()),
+            Err(_) => {
+                Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "The connection attempt timed out.").into())
+            }
         }
     }
 
@@ -157,7 +161,8 @@ impl Connection {
     ) -> Result<Self, PostgresError> {
         if !matches!(config.ssl_mode, SslMode::Disable | SslMode::Allow | SslMode::Prefer) {
             return Err(PostgresError::Unsupported(
-                "This build cannot encrypt connections to PostgreSQL: set database.sslmode to 'prefer' or 'disable'".into(),
+                "This build cannot encrypt connections to PostgreSQL: set database.sslmode to 'prefer' or 'disable'"
+                    .into(),
             ));
         }
         let stream = TcpStream::connect((config.host.as_str(), config.port)).await.map_err(|error| {
@@ -177,6 +182,7 @@ impl Connection {
             outbound: BytesMut::new(),
             server_version: 0,
             busy: false,
+            columns: Vec::new(),
         };
         connection.start(config, application, replication).await?;
         // Values are texts; these settings say which.
@@ -336,11 +342,17 @@ impl Connection {
             match frame.tag {
                 backend::DATA_ROW_TAG if refused.is_none() => return Ok(Some(Row { body: frame.body })),
                 backend::READY_FOR_QUERY_TAG => self.busy = false,
+                backend::ROW_DESCRIPTION_TAG => self.columns = column_names(&frame.body),
                 backend::ERROR_RESPONSE_TAG => refused = Some(server_error(&frame.body)),
                 _ => {}
             }
         }
         refused.map_or(Ok(None), Err)
+    }
+
+    /// The names of the columns of the row that was taken last.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// Sends what has been written.
@@ -404,6 +416,19 @@ impl Connection {
     }
 }
 
+/// Reads a RowDescription.
+fn column_names(body: &[u8]) -> Vec<String> {
+    /// What follows each name: the table, the column, the type with its length and modifier, the format.
+    const ATTRIBUTES: usize = 18;
+    let mut rest = body.get(2..).unwrap_or_default();
+    let mut names = Vec::new();
+    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+        names.push(String::from_utf8_lossy(&rest[..end]).into_owned());
+        rest = rest.get(end + 1 + ATTRIBUTES..).unwrap_or_default();
+    }
+    names
+}
+
 /// Reads an ErrorResponse.
 pub(super) fn server_error(body: &[u8]) -> PostgresError {
     let (mut severity, mut state, mut message, mut detail) = (String::new(), String::new(), String::new(), None);
@@ -435,7 +460,8 @@ fn unknown_authentication() -> PostgresError {
 
 /// `15.4 (Debian …)` is 150004; `9.6.24` is 90624.
 fn parse_version(text: &str) -> u32 {
-    let mut parts = text.split(|character: char| !character.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut parts =
+        text.split(|character: char| !character.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
     let major = parts.next().unwrap_or(0);
     let minor = parts.next().unwrap_or(0);
     if major >= 10 { major * 10_000 + minor } else { major * 10_000 + minor * 100 + parts.next().unwrap_or(0) }

@@ -88,10 +88,8 @@ impl Publication<'_> {
     }
 
     async fn update(&self, connection: &mut Connection, tables: &[(String, String)]) -> Result<(), PublicationError> {
-        let sql = format!(
-            "SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = {}",
-            literal(self.name)
-        );
+        let sql =
+            format!("SELECT schemaname, tablename FROM pg_publication_tables WHERE pubname = {}", literal(self.name));
         let rows = connection.query(&sql).await?;
         let mut published: Vec<(String, String)> = rows
             .iter()

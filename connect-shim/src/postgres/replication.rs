@@ -160,7 +160,13 @@ impl ReplicationStream {
             frontend::copy_done(self.connection.outbound());
             if self.connection.flush().await.is_ok() {
                 // The slot is free once the server has left the stream; a second is ample.
-                let ended = async { while let Ok(frame) = self.connection.frame().await { if frame.tag == backend::COPY_DONE_TAG { break; } } };
+                let ended = async {
+                    while let Ok(frame) = self.connection.frame().await {
+                        if frame.tag == backend::COPY_DONE_TAG {
+                            break;
+                        }
+                    }
+                };
                 let _ = tokio::time::timeout(std::time::Duration::from_secs(1), ended).await;
             }
         }

@@ -73,7 +73,8 @@ impl ReplicationSlot<'_> {
     ) -> Result<CreatedSlot, PostgresError> {
         let temporary = if temporary { "TEMPORARY " } else { "" };
         // The options in brackets came with version 15; a failover slot with 17.
-        let options = if failover && connection.server_version() >= 170_000 { " (SNAPSHOT 'export', FAILOVER)" } else { "" };
+        let options =
+            if failover && connection.server_version() >= 170_000 { " (SNAPSHOT 'export', FAILOVER)" } else { "" };
         let sql = format!("CREATE_REPLICATION_SLOT {} {temporary}LOGICAL pgoutput{options}", identifier(self.name));
         let rows = connection.query(&sql).await?;
         let row = rows.iter().next().unwrap_or_default();

@@ -268,7 +268,7 @@ impl IncrementalSnapshot {
                 tracing::warn!(table = %id, "there is no such table; its incremental snapshot is skipped");
                 return Ok(false);
             };
-            let captured = reader.schemas.from_catalog(&found, reader.connection, reader.config, reader.source).await?;
+            let captured = reader.schemas.table(&found, reader.connection, reader.config, reader.source).await?;
             self.current = Some(Arc::new(captured));
         }
         let Some(table) = self.current.clone() else { return Ok(false) };

@@ -115,11 +115,11 @@ impl Schemas {
             columns: columns.collect(),
             primary_key,
         };
-        self.from_catalog(&table, connection, config, source).await
+        self.table(&table, connection, config, source).await
     }
 
     /// A table as the catalog has it.
-    pub(crate) async fn from_catalog(
+    pub(crate) async fn table(
         &mut self,
         table: &CatalogTable,
         connection: &mut Connection,

@@ -79,7 +79,7 @@ impl Snapshot<'_> {
         let found =
             Catalog(self.connection).table(&id.schema, &id.table).await.context("Reading the catalog failed")?;
         let Some(found) = found else { return Ok(()) };
-        let captured = self.schemas.from_catalog(&found, self.connection, self.config, &self.events.source).await?;
+        let captured = self.schemas.table(&found, self.connection, self.config, &self.events.source).await?;
         let select = wanted.select.clone().unwrap_or_else(|| select_all(&captured, self.config));
         tracing::info!(table = %id, "exporting data of table {} of {count}", place + 1);
         let context = || format!("Snapshotting of table {id} failed");

@@ -116,10 +116,4 @@ impl TypeRegistry {
     pub fn forget(&mut self, oid: u32) {
         self.types.remove(&oid);
     }
-
-    /// Adds a type, for tests of what is made of types.
-    #[cfg(test)]
-    pub(crate) fn insert(&mut self, found: PostgresType) {
-        self.types.insert(found.oid, found);
-    }
 }

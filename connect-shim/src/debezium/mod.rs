@@ -15,6 +15,7 @@ mod incremental;
 mod logical_message;
 mod naming;
 mod offset;
+mod plugin;
 mod relational;
 mod resume;
 mod schemas;
@@ -29,6 +30,7 @@ mod transaction;
 mod types;
 
 pub use config::{ConfigError, PostgresConnectorConfig};
+pub use plugin::PostgresConnector;
 pub use signal::SignalRecord;
 pub use source_info::{CONNECTOR_NAME, DEBEZIUM_VERSION};
-pub use task::{PostgresConnectorTask, validate_connection};
+pub use task::PostgresConnectorTask;

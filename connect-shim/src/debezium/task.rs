@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::config::{ConfigError, PostgresConnectorConfig, SnapshotMode};
+use super::config::{ConfigError, PostgresConnectorConfig, SnapshotMode, connection_of};
 use super::error::{ConnectorError, Context};
 use super::event::{EventFactory, now_micros};
 use super::offset::Offset;
@@ -545,32 +545,38 @@ async fn blocking_snapshot(
     Ok(())
 }
 
-/// Whether a connection with a connector's properties can be made, in the words of Debezium's validation.
+/// Whether the database can be reached, and streams.
 ///
 /// # Errors
-/// What the server or the network says.
-pub async fn validate_connection(properties: &BTreeMap<String, String>) -> Result<(), String> {
-    let config = PostgresConnectorConfig::parse(properties).map_err(|error| error.to_string())?;
-    let connected = Connection::connect(&config.connection, "Debezium Validate Connection", false).await;
-    let mut connection = connected.map_err(|error| format!("Error while validating connector config: {error}"))?;
+/// What is wrong, with the property that Debezium says it of.
+pub(crate) async fn check_connection(properties: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+    let config = connection_of(properties)?;
+    let said = |property: &str, message: String| ConfigError { property: property.to_owned(), message };
+    let of_host =
+        |message: String| said("database.hostname", format!("Error while validating connector config: {message}"));
+    let connected = Connection::connect(&config, "Debezium Validate Connection", false).await;
+    let mut connection = connected.map_err(|error| of_host(error.to_string()))?;
     let checked = async {
         let level = connection.query("SHOW wal_level").await?;
-        if level.single() != Some("logical") {
-            let level = level.single().unwrap_or_default().to_owned();
-            return Ok(Err(format!("Postgres server wal_level property must be 'logical' but is: '{level}'")));
-        }
         let sql = format!(
             "SELECT bool_or(rolreplication OR rolsuper) FROM pg_roles WHERE pg_has_role({}, oid, 'member')",
-            literal(&config.connection.user)
+            literal(&config.user)
         );
-        let may = connection.query(&sql).await?.single() == Some("t");
-        Ok::<_, PostgresError>(if may {
-            Ok(())
-        } else {
-            Err(format!("Postgres roles LOGIN and REPLICATION are not assigned to user: {}", config.connection.user))
-        })
+        let may_replicate = connection.query(&sql).await?.single() == Some("t");
+        Ok::<_, PostgresError>((level.single().unwrap_or_default().to_owned(), may_replicate))
     };
-    let result = checked.await.unwrap_or_else(|error| Err(error.to_string()));
+    let checked = checked.await;
     connection.close().await;
-    result
+    match checked {
+        Err(error) => Err(of_host(error.to_string())),
+        Ok((level, _)) if level != "logical" => Err(said(
+            "database.hostname",
+            format!("Postgres server wal_level property must be 'logical' but is: '{level}'"),
+        )),
+        Ok((_, false)) => Err(said(
+            "database.user",
+            format!("Postgres roles LOGIN and REPLICATION are not assigned to user: {}", config.user),
+        )),
+        Ok(_) => Ok(()),
+    }
 }

@@ -165,16 +165,8 @@ impl Connection {
                     .into(),
             ));
         }
-        let stream = TcpStream::connect((config.host.as_str(), config.port)).await.map_err(|error| {
-            std::io::Error::new(
-                error.kind(),
-                format!(
-                    "Connection to {}:{} refused. Check that the hostname and port are correct and that the postmaster is \
-                     accepting TCP/IP connections. ({error})",
-                    config.host, config.port
-                ),
-            )
-        })?;
+        let stream = TcpStream::connect((config.host.as_str(), config.port)).await;
+        let stream = stream.map_err(|error| not_reached(config, &error))?;
         stream.set_nodelay(true)?;
         let mut connection = Self {
             transport: Box::new(stream),
@@ -444,6 +436,19 @@ pub(super) fn server_error(body: &[u8]) -> PostgresError {
         }
     }
     PostgresError::Server { severity, state: SqlState(state), message, detail }
+}
+
+/// In the words of the driver that Debezium uses.
+fn not_reached(config: &ConnectionConfig, error: &std::io::Error) -> std::io::Error {
+    let message = match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => format!(
+            "Connection to {}:{} refused. Check that the hostname and port are correct and that the postmaster is accepting \
+             TCP/IP connections.",
+            config.host, config.port
+        ),
+        _ => "The connection attempt failed.".to_owned(),
+    };
+    std::io::Error::new(error.kind(), message)
 }
 
 fn broken(what: &str) -> PostgresError {

@@ -1,12 +1,13 @@
 //! The connector's configuration, from the properties that production has.
 
 mod definition;
+mod definitions;
 mod enums;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use definition::{DEFINITIONS, Definition, Effect, Importance, Kind, Problem, Width, validate};
+pub use definition::{Check, Definition, Effect, all, config_def, validate};
 pub(crate) use enums::*;
 
 use super::column_mapper::{ColumnMapper, ColumnMappers, HashAlgorithm, HashInput};
@@ -240,6 +241,14 @@ impl PostgresConnectorConfig {
     pub fn retry_delay(&self) -> Duration {
         self.retry_delay
     }
+}
+
+/// How to reach the database, whatever else is wrong.
+///
+/// # Errors
+/// The first property of the connection whose value will not do.
+pub(crate) fn connection_of(properties: &BTreeMap<String, String>) -> Result<ConnectionConfig, ConfigError> {
+    connection(&Properties(properties))
 }
 
 fn connection(p: &Properties<'_>) -> Result<ConnectionConfig, ConfigError> {

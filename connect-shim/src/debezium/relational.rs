@@ -35,6 +35,9 @@ impl TableId {
 
 impl fmt::Display for TableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.schema.is_empty() {
+            return f.write_str(&self.table);
+        }
         write!(f, "{}.{}", self.schema, self.table)
     }
 }

@@ -162,6 +162,7 @@ impl FieldSource {
         let value = match cell {
             Cell::Null => self.null.clone(),
             Cell::Unchanged => self.unavailable.clone(),
+            Cell::Text(_) if self.converter.is_unknown_to(origin) => self.null.clone(),
             Cell::Text(text) => self.converter.convert(std::str::from_utf8(text).ok()?, origin)?,
         };
         Some(match &self.mapper {

@@ -29,6 +29,8 @@ pub(crate) enum Converter {
     Float64,
     /// Text as it is.
     Text,
+    /// Text that Debezium reads in a snapshot, but of which it knows nothing in the stream.
+    SnapshotText,
     /// A decimal of a fixed scale.
     Decimal(DecimalMode, i32),
     /// A decimal of any scale.
@@ -102,7 +104,7 @@ impl Converter {
             Self::Int64 => Value::Int64(text.parse().ok()?),
             Self::Float32 => Value::Float32(text.parse().ok()?),
             Self::Float64 => Value::Float64(text.parse().ok()?),
-            Self::Text => Value::String(text.into()),
+            Self::Text | Self::SnapshotText => Value::String(text.into()),
             Self::Decimal(mode, scale) => fixed_decimal(text, *mode, *scale)?,
             Self::AnyDecimal(mode, schema) => any_decimal(text, *mode, schema)?,
             Self::Money(mode, digits) => money(text, *mode, *digits)?,
@@ -142,12 +144,25 @@ impl Converter {
                 let elements = array::parse(text, *separator)?;
                 let value = |found: Element<'_>| match found {
                     Element::Null | Element::Nested => Value::Null,
-                    Element::Text(text) => element.convert(&text, origin).unwrap_or_default(),
+                    Element::Text(text) => element.convert_in_array(&text).unwrap_or_default(),
                 };
                 Value::Array(elements.into_iter().map(value).collect())
             }
             Self::Nothing => return None,
         })
+    }
+
+    /// The value of an array's element, which goes through the driver's own types wherever it was read.
+    fn convert_in_array(&self, text: &str) -> Option<Value> {
+        match self {
+            Self::Time(unit, precision, schema) => temporal::time_in_array(text, *unit, *precision, schema),
+            _ => self.convert(text, Origin::Snapshot),
+        }
+    }
+
+    /// Whether values that were read there are taken for null.
+    pub(crate) fn is_unknown_to(&self, origin: Origin) -> bool {
+        matches!((self, origin), (Self::SnapshotText, Origin::Stream))
     }
 
     /// What stands in a required column for a value that the stream leaves out and that has no default.
@@ -156,7 +171,7 @@ impl Converter {
         match self {
             Self::Boolean | Self::Bit => Value::Boolean(false),
             Self::Int16 | Self::Int32 | Self::Int64 | Self::Float32 | Self::Float64 => of("0"),
-            Self::Text => schema::text(""),
+            Self::Text | Self::SnapshotText => schema::text(""),
             Self::Decimal(..) | Self::AnyDecimal(..) | Self::Money(..) => of("0"),
             Self::Binary(_) | Self::Unknown(_) => of("\\x"),
             Self::Bits => Value::Bytes(Bytes::new()),

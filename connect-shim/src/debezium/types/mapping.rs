@@ -67,6 +67,7 @@ fn built_in(column: &Column, options: &ConversionOptions) -> Option<(Schema, Con
             };
             (schema, Converter::Money(options.decimal, digits))
         }
+        oid::NAME if !options.include_unknown => (plain(SchemaType::String), Converter::SnapshotText),
         oid::CHAR | oid::NAME | oid::TEXT | oid::BPCHAR | oid::VARCHAR => (plain(SchemaType::String), Converter::Text),
         oid::INET | oid::CIDR | oid::MACADDR | oid::MACADDR8 => (plain(SchemaType::String), Converter::Text),
         oid::INT4RANGE | oid::NUMRANGE | oid::TSRANGE | oid::TSTZRANGE | oid::DATERANGE | oid::INT8RANGE => {

@@ -242,9 +242,18 @@ fn as_read_by(origin: Origin, civil: Civil) -> Civil {
 
 /// A time of day's value.
 pub(crate) fn time(text: &str, unit: Unit, precision: i32, schema: &Arc<Schema>) -> Option<Value> {
-    let micros = parse_time(text)?;
-    Some(match unit {
-        Unit::Millis | Unit::ConnectMillis => Value::Int32(i32::try_from(micros / 1000).ok()?),
+    Some(time_of_day(parse_time(text)?, unit, precision, schema))
+}
+
+/// A time of day within an array: the driver makes milliseconds of it, and midnight of the day's end.
+pub(crate) fn time_in_array(text: &str, unit: Unit, precision: i32, schema: &Arc<Schema>) -> Option<Value> {
+    let micros = parse_time(text)? % DAY_MICROS;
+    Some(time_of_day(micros / 1000 * 1000, unit, precision, schema))
+}
+
+fn time_of_day(micros: i64, unit: Unit, precision: i32, schema: &Arc<Schema>) -> Value {
+    match unit {
+        Unit::Millis | Unit::ConnectMillis => Value::Int32(i32::try_from(micros / 1000).unwrap_or_default()),
         Unit::Micros => Value::Int64(micros),
         Unit::Nanos => Value::Int64(micros * 1000),
         Unit::Iso => {
@@ -258,7 +267,7 @@ pub(crate) fn time(text: &str, unit: Unit, precision: i32, schema: &Arc<Schema>)
             values.push(("precision", Value::Int32(precision)));
             parts(schema, &values)
         }
-    })
+    }
 }
 
 /// A time of day with its zone, in UTC; a struct keeps its zone.
@@ -328,7 +337,8 @@ pub(crate) fn zoned_timestamp(text: &str, as_parts: bool, precision: i32, schema
     if as_parts {
         let mut values = date_parts(moment.day.to_civil()).to_vec();
         values.extend(time_parts(moment.micros));
-        values.extend([("offsetSeconds", Value::Int32(0)), ("precision", Value::Int32(precision))]);
+        values.extend([("offsetSeconds", Value::Int32(0)), ("zoneId", schema::text("Z"))]);
+        values.push(("precision", Value::Int32(precision)));
         return Some(parts(schema, &values));
     }
     let width = usize::try_from(precision).ok().filter(|width| (1..=9).contains(width));

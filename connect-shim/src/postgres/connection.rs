@@ -1,6 +1,7 @@
 //! A connection: startup, authentication, and the simple query protocol, whose values are texts.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -45,6 +46,12 @@ pub struct ConnectionConfig {
     pub database: String,
     /// Whether the connection is encrypted.
     pub ssl_mode: SslMode,
+    /// The file with the certificates that are trusted.
+    pub ssl_root_cert: Option<PathBuf>,
+    /// The file with the client's certificate.
+    pub ssl_cert: Option<PathBuf>,
+    /// The file with the client's key.
+    pub ssl_key: Option<PathBuf>,
     /// What is run first on every connection (`database.initial.statements`).
     pub initial_statements: Vec<String>,
     /// Whether the kernel looks whether the server is still there.
@@ -159,17 +166,30 @@ impl Connection {
         application: &str,
         replication: bool,
     ) -> Result<Self, PostgresError> {
-        if !matches!(config.ssl_mode, SslMode::Disable | SslMode::Allow | SslMode::Prefer) {
-            return Err(PostgresError::Unsupported(
-                "This build cannot encrypt connections to PostgreSQL: set database.sslmode to 'prefer' or 'disable'"
-                    .into(),
-            ));
+        let encrypted_first = !matches!(config.ssl_mode, SslMode::Disable | SslMode::Allow);
+        let first = Self::connect_once(config, application, replication, encrypted_first).await;
+        // A server that refuses the one kind of connection by pg_hba.conf may take the other.
+        match (first, config.ssl_mode) {
+            (Err(error), SslMode::Allow | SslMode::Prefer) if error.is("28000") => {
+                let second = Self::connect_once(config, application, replication, !encrypted_first).await;
+                second.map_err(|_| error)
+            }
+            (other, _) => other,
         }
+    }
+
+    async fn connect_once(
+        config: &ConnectionConfig,
+        application: &str,
+        replication: bool,
+        encrypted: bool,
+    ) -> Result<Self, PostgresError> {
         let stream = TcpStream::connect((config.host.as_str(), config.port)).await;
         let stream = stream.map_err(|error| not_reached(config, &error))?;
         stream.set_nodelay(true)?;
+        let transport = if encrypted { negotiate(stream, config).await? } else { Box::new(stream) };
         let mut connection = Self {
-            transport: Box::new(stream),
+            transport,
             inbound: BytesMut::new(),
             outbound: BytesMut::new(),
             server_version: 0,
@@ -436,6 +456,30 @@ pub(super) fn server_error(body: &[u8]) -> PostgresError {
         }
     }
     PostgresError::Server { severity, state: SqlState(state), message, detail }
+}
+
+/// Asks the server for an encrypted connection. What must not be without encryption is given up if it has none.
+#[cfg(feature = "tls")]
+async fn negotiate(mut stream: TcpStream, config: &ConnectionConfig) -> Result<Box<dyn Transport>, PostgresError> {
+    let mut request = BytesMut::new();
+    frontend::ssl_request(&mut request);
+    stream.write_all(&request).await?;
+    match stream.read_u8().await? {
+        b'S' => Ok(Box::new(super::tls::encrypt(stream, config).await?)),
+        _ if matches!(config.ssl_mode, SslMode::Allow | SslMode::Prefer) => Ok(Box::new(stream)),
+        _ => Err(PostgresError::Unsupported("The server does not support SSL.".into())),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_async, reason = "it is where encryption would wait")]
+async fn negotiate(stream: TcpStream, config: &ConnectionConfig) -> Result<Box<dyn Transport>, PostgresError> {
+    match config.ssl_mode {
+        SslMode::Disable | SslMode::Allow | SslMode::Prefer => Ok(Box::new(stream)),
+        _ => Err(PostgresError::Unsupported(
+            "This build cannot encrypt connections to PostgreSQL: set database.sslmode to 'prefer' or 'disable'".into(),
+        )),
+    }
 }
 
 /// In the words of the driver that Debezium uses.

@@ -12,6 +12,8 @@ mod publication;
 mod quote;
 mod replication;
 mod slot;
+#[cfg(feature = "tls")]
+mod tls;
 mod type_registry;
 
 pub use catalog::{Catalog, CatalogColumn, CatalogTable};

@@ -51,6 +51,26 @@ impl Postgres {
         run(&mut command);
     }
 
+    /// Starts the server again with encrypted connections.
+    #[allow(dead_code, reason = "not every test encrypts")]
+    pub(crate) fn use_certificate(&self, certificate: &Path, key: &Path) {
+        let place = |name: &str| self.dir.path().join(name);
+        std::fs::copy(certificate, place("server.crt")).unwrap();
+        std::fs::copy(key, place("server.key")).unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(place("server.crt")).arg(place("server.key")));
+        }
+        run(Command::new("chmod").arg("600").arg(place("server.key")));
+        let set = |name: &str, value: &str| format!("alter system set {name} = '{value}';");
+        let file = |name: &str| place(name).display().to_string();
+        for setting in
+            [set("ssl", "on"), set("ssl_cert_file", &file("server.crt")), set("ssl_key_file", &file("server.key"))]
+        {
+            self.psql("postgres", &setting);
+        }
+        self.control("restart -m fast");
+    }
+
     /// Runs a script in a database, and returns what it prints.
     pub(crate) fn psql(&self, database: &str, script: &str) -> String {
         let mut command = Command::new("psql");

@@ -144,7 +144,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         place: ("CONNECTION_ADVANCED_SSL", 4, Width::Medium, "SSL Client Key Password"),
         recommended: &[],
         check: Check::Any,
-        effect: Effect::Works,
+        effect: Effect::Inert("A key that is encrypted cannot be read: decrypt it"),
         doc: "The password of the client's key.",
     },
     Definition {

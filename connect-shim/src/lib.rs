@@ -6,7 +6,9 @@ pub mod converters;
 pub mod data;
 pub mod destination;
 pub mod java;
+pub mod rest;
+pub mod runtime;
 pub mod source;
 pub mod transforms;
 
-pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec};
+pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec, TransactionalProducer};

@@ -112,11 +112,8 @@ impl CreateConnector {
                 "config" => create.config = Some(value.properties(&chain)?),
                 "initial_state" => create.initial_state = initial_state(value, &chain)?,
                 _ => {
-                    let what = format!(
-                        "Unrecognized field \"{name}\" (class {CREATE_REQUEST}), not marked as ignorable (3 known \
-                         properties: \"config\", \"name\", \"initial_state\")"
-                    );
-                    return Err(value.message(&what, &chain));
+                    let known = "3 known properties: \"config\", \"name\", \"initial_state\"";
+                    return Err(body.unrecognized(name, CREATE_REQUEST, known));
                 }
             }
         }

@@ -11,6 +11,8 @@ const SOURCE: &str = "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LO
 pub(super) struct Node {
     pub(super) value: JsonValue,
     place: Place,
+    /// Behind its last character.
+    end: Place,
 }
 
 /// A line and a column, both from 1.
@@ -100,6 +102,12 @@ impl Node {
         format!("{what}\n at {}{}", self.place, through(chain))
     }
 
+    /// Jackson's message for a member that no field of a Java class takes: it is told once the whole object was read.
+    pub(super) fn unrecognized(&self, field: &str, class: &str, known: &str) -> String {
+        let what = format!("Unrecognized field \"{field}\" (class {class}), not marked as ignorable ({known})");
+        format!("{what}\n at {}{}", self.end, through(&format!("{class}[\"{field}\"]")))
+    }
+
     fn mismatch(&self, class: &str, chain: &str) -> String {
         let (from, token) = match self.value {
             JsonValue::Array(_) => ("Array value", "START_ARRAY"),
@@ -168,7 +176,7 @@ impl Parser<'_> {
             Some('-' | '0'..='9') => self.number()?,
             _ => self.word()?,
         };
-        Ok(Node { value, place })
+        Ok(Node { value, place, end: self.place(self.at) })
     }
 
     fn object(&mut self, start: Place, depth: usize) -> Result<JsonValue, String> {
@@ -321,6 +329,13 @@ mod tests {
              [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 2, column: 12] (through \
              reference chain: java.util.LinkedHashMap[\"config\"])"
         );
+    }
+
+    #[test]
+    fn a_member_too_many_is_told_with_the_objects_end() {
+        let node = Node::parse(b"{\"foo\": 1}").unwrap().unwrap();
+        let error = node.unrecognized("foo", "a.B", "one known property: \"c\"");
+        assert!(error.contains("line: 1, column: 11] (through reference chain: a.B[\"foo\"])"), "{error}");
     }
 
     #[test]

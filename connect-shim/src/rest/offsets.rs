@@ -52,10 +52,7 @@ fn read(body: &Node) -> Result<Vec<(OffsetMap, Option<OffsetMap>)>, String> {
     for (name, value) in body.object(OFFSETS, "")? {
         let chain = format!("{OFFSETS}[\"{name}\"]");
         if name != "offsets" {
-            let what = format!(
-                "Unrecognized field \"{name}\" (class {OFFSETS}), not marked as ignorable (one known property: \"offsets\")"
-            );
-            return Err(value.message(&what, &chain));
+            return Err(body.unrecognized(name, OFFSETS, "one known property: \"offsets\""));
         }
         let items = match &value.value {
             JsonValue::Array(items) => items.as_slice(),
@@ -74,7 +71,7 @@ fn read(body: &Node) -> Result<Vec<(OffsetMap, Option<OffsetMap>)>, String> {
                 match name.as_str() {
                     "partition" => partition = map()?.unwrap_or_default(),
                     "offset" => offset = map()?,
-                    _ => return Err(value.message(&format!("Unrecognized field \"{name}\" (class {OFFSET})"), &chain)),
+                    _ => return Err(item.unrecognized(name, OFFSET, "2 known properties: \"partition\", \"offset\"")),
                 }
             }
             all.push((partition, offset));

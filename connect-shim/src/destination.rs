@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use crate::source::BoxFuture;
+
 /// A topic that must be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSpec {
     /// Its name.
     pub name: String,
-    /// How many partitions it is made with, if it is made.
+    /// How many partitions it is made with, if it is made; -1 is the broker's default.
     pub partitions: i32,
     /// Its configs by Kafka's names, if it is made.
     pub configs: BTreeMap<String, String>,
@@ -55,6 +57,9 @@ pub enum DestinationError {
     /// The broker refuses what was asked, and will again.
     #[error("{0}")]
     Refused(String),
+    /// Somebody else writes under the same transactional id now.
+    #[error("there is a newer producer with the transactional id '{0}', which fences the older one")]
+    Fenced(String),
     /// The broker cannot do it now; it may later.
     #[error("{0}")]
     Unavailable(String),
@@ -62,6 +67,12 @@ pub enum DestinationError {
 
 /// What the shim needs of a broker.
 pub trait Destination: Send + Sync + 'static {
+    /// The id of the cluster, as `GET /` tells it.
+    fn cluster_id(&self) -> String;
+
+    /// How many partitions a topic has; `None` if there is no such topic.
+    fn partition_count(&self, topic: &str) -> Option<i32>;
+
     /// Makes sure of a topic. One that exists is left as it is.
     ///
     /// # Errors
@@ -75,10 +86,65 @@ pub trait Destination: Send + Sync + 'static {
     /// As a producer would be refused.
     fn append(&self, topic: &str, partition: i32, records: &[OutgoingRecord]) -> Result<i64, DestinationError>;
 
-    /// Gives `visit` each record of a topic, partition after partition, each in order: how a compacted topic is taken in
-    /// at start.
+    /// Gives `visit` each record of a topic that a reader of what is committed sees, partition after partition, each in
+    /// order: how a compacted topic is taken in at start.
     ///
     /// # Errors
     /// [`DestinationError::UnknownPartition`] if there is no such topic, or what keeps it from being read.
     fn read(&self, topic: &str, visit: &mut dyn FnMut(StoredRecord)) -> Result<(), DestinationError>;
+
+    /// Waits until a partition has records that a reader of what is committed sees from an offset on, and returns them
+    /// with the offset from which to go on: how a topic of signals is watched. Not many at a time, and none if the
+    /// partition's end was all that moved.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn poll<'a>(
+        &'a self,
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+    ) -> BoxFuture<'a, Result<(Vec<StoredRecord>, i64), DestinationError>>;
+
+    /// The offset behind the last record of a partition.
+    ///
+    /// # Errors
+    /// [`DestinationError::UnknownPartition`], or what keeps it from being read.
+    fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, DestinationError>;
+
+    /// Begins to write under a transactional id. Whoever wrote under it before is fenced, and what it left open aborted.
+    ///
+    /// # Errors
+    /// What keeps the transaction coordinator from it.
+    fn producer<'a>(
+        &'a self,
+        transactional_id: &'a str,
+    ) -> BoxFuture<'a, Result<Box<dyn TransactionalProducer>, DestinationError>>;
+}
+
+/// Writes in transactions, one after the other. One begins with the first batch after the last one's end.
+pub trait TransactionalProducer: Send {
+    /// Appends records to a partition as one batch of the open transaction.
+    ///
+    /// # Errors
+    /// As a producer would be refused. Then the transaction can only be aborted.
+    fn append<'a>(
+        &'a mut self,
+        topic: &'a str,
+        partition: i32,
+        records: &'a [OutgoingRecord],
+    ) -> BoxFuture<'a, Result<(), DestinationError>>;
+
+    /// Lets readers of what is committed see everything since the last end. When this returns, it survives the death of
+    /// the process. Nothing happens if nothing was written.
+    ///
+    /// # Errors
+    /// That it is not committed, or that nobody knows. Then a new producer finds out.
+    fn commit(&mut self) -> BoxFuture<'_, Result<(), DestinationError>>;
+
+    /// Hides everything since the last end from readers of what is committed, for good.
+    ///
+    /// # Errors
+    /// That the coordinator cannot be reached. Then a new producer aborts it.
+    fn abort(&mut self) -> BoxFuture<'_, Result<(), DestinationError>>;
 }

@@ -8,7 +8,9 @@ pub mod debezium;
 pub mod destination;
 pub mod java;
 pub mod postgres;
+pub mod rest;
+pub mod runtime;
 pub mod source;
 pub mod transforms;
 
-pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec};
+pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec, TransactionalProducer};

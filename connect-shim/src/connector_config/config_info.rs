@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ConfigDefault, ConfigError, ConfigKey, ConfigValue, Properties};
+use super::{ConfigDefault, ConfigError, ConfigKey, ConfigType, ConfigValue, Properties};
 
 /// A property, what it is set to, and what is wrong with that.
 #[derive(Debug, Clone)]
@@ -18,7 +18,8 @@ pub struct ConfigInfo {
 }
 
 impl ConfigInfo {
-    /// What is to be said of a property (`ConfigDef.validate`): a value that is missing is looked at by the validator too.
+    /// What is to be said of a property (`ConfigDef.validate`): a value that is missing or cannot be read is looked at by
+    /// the validator too, as null.
     pub fn of(key: &ConfigKey, properties: &Properties) -> Self {
         let mut errors = Vec::new();
         let parsed = match properties.value(&key.name) {
@@ -29,16 +30,13 @@ impl ConfigInfo {
             }
             None => Ok(key.default_value()),
         };
-        let value = match parsed {
-            Ok(value) => {
-                errors.extend(key.ensure_valid(&value).err().map(|error| error.to_string()));
-                value
-            }
-            Err(error) => {
-                errors.push(error.to_string());
-                ConfigValue::Null
-            }
-        };
+        let value = parsed.unwrap_or_else(|error| {
+            errors.push(error.to_string());
+            ConfigValue::Null
+        });
+        errors.extend(key.ensure_valid(&value).err().map(|error| error.to_string()));
+        // A class that is not there is no value: Connect learns of it while it reads the text.
+        let value = if key.kind == ConfigType::Class && !errors.is_empty() { ConfigValue::Null } else { value };
         Self { key: key.clone(), value: value.shown(), errors, visible: true }
     }
 

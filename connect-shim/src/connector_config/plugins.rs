@@ -29,9 +29,9 @@ pub struct ConfigInfos {
 }
 
 impl ConfigInfos {
-    /// How many properties have something wrong.
+    /// How much is wrong.
     pub fn error_count(&self) -> usize {
-        self.configs.iter().filter(|config| !config.errors.is_empty()).count()
+        self.configs.iter().map(|config| config.errors.len()).sum()
     }
 
     /// As an answer of `config/validate`.

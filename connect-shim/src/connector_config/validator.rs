@@ -92,7 +92,8 @@ impl Validator {
                     Ok(_) => Ok(()),
                     Err(error) => refused(&format!("Invalid regex: {error}")),
                 },
-                _ => refused("Invalid regex: there is none"),
+                // So Java puts it.
+                _ => refused("Invalid regex: Cannot invoke \"String.isEmpty()\" because \"this.pattern\" is null"),
             },
             Self::Regexes => match value {
                 ConfigValue::List(items) => {

@@ -13,6 +13,7 @@ use super::filters::compile;
 use super::relational::TableId;
 use super::schemas::{CapturedTable, Schemas};
 use super::source_info::{SNAPSHOT_FIELD, SnapshotRecord, SourceInfo};
+use super::streaming::MAX_BATCH_BYTES;
 use super::table_schema::Cell;
 use super::types::Origin;
 use crate::data::{OffsetMap, SourceRecord, Struct, Value};
@@ -46,6 +47,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) tx_id: Option<i64>,
     /// What goes with the records.
     pub(crate) offset: Arc<OffsetMap>,
+    /// How many bytes of rows have been read since records were sent last.
+    pub(crate) batch_bytes: usize,
 }
 
 /// How often the log tells how far a table has been read.
@@ -96,6 +99,7 @@ impl Snapshot<'_> {
             let mut cells = vec![Cell::Null; captured.table.columns.len()];
             for (place, value) in places.iter().zip(row.values()) {
                 if let (Some(place), Some(text)) = (place, value) {
+                    self.batch_bytes += text.len();
                     cells[*place] = Cell::Text(text);
                 }
             }
@@ -135,7 +139,8 @@ impl Snapshot<'_> {
         last: &mut Option<SourceRecord>,
     ) -> Result<(), ConnectorError> {
         batch.extend(last.replace(record));
-        if batch.len() >= self.config.max_batch_size {
+        if batch.len() >= self.config.max_batch_size || self.batch_bytes >= MAX_BATCH_BYTES {
+            self.batch_bytes = 0;
             self.sink.send(std::mem::take(batch)).await?;
         }
         Ok(())

@@ -65,6 +65,8 @@ struct State {
     resume: Resume,
     transaction: Option<Transaction>,
     batch: Vec<SourceRecord>,
+    /// How many bytes of messages the batch was made of.
+    batch_bytes: usize,
     /// Whether something was sent or read since the last commit.
     uncommitted: bool,
     group_since: Instant,
@@ -79,6 +81,9 @@ struct State {
 
 /// Small transactions are committed together within this time, while there are more at hand.
 const GROUP_TIME: Duration = Duration::from_millis(10);
+
+/// A batch is sent once its messages have so many bytes, so that large rows do not add up.
+pub(super) const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
 /// Why the loop gives way.
 pub(crate) enum Pause {
@@ -110,6 +115,7 @@ impl<'a> Streaming<'a> {
             resume: Resume::new(&offset),
             transaction: None,
             batch: Vec::new(),
+            batch_bytes: 0,
             uncommitted: false,
             group_since: now,
             committed: Arc::new(offset.store()),
@@ -277,7 +283,13 @@ impl<'a> Streaming<'a> {
         Ok(())
     }
 
+    /// Whether the batch is to be sent before more is added.
+    fn is_full(&self) -> bool {
+        self.state.batch.len() >= self.config.max_batch_size || self.state.batch_bytes >= MAX_BATCH_BYTES
+    }
+
     async fn send(&mut self) -> Result<(), ConnectorError> {
+        self.state.batch_bytes = 0;
         if !self.state.batch.is_empty() {
             self.sink.send(std::mem::take(&mut self.state.batch)).await?;
         }
@@ -285,6 +297,7 @@ impl<'a> Streaming<'a> {
     }
 
     async fn data(&mut self, start: Lsn, payload: Bytes) -> Result<(), ConnectorError> {
+        self.state.batch_bytes += payload.len();
         let message = match Message::decode(payload) {
             Ok(message) => message,
             Err(error) if self.config.processing_failures == FailureHandling::Fail => {
@@ -377,8 +390,7 @@ impl<'a> Streaming<'a> {
             self.state.uncommitted = true;
             self.state.group_since = Instant::now();
         }
-        let full = self.state.batch.len() >= self.config.max_batch_size;
-        if full || self.state.group_since.elapsed() >= GROUP_TIME {
+        if self.is_full() || self.state.group_since.elapsed() >= GROUP_TIME {
             self.commit().await?;
         }
         Ok(())
@@ -470,7 +482,7 @@ impl<'a> Streaming<'a> {
             transaction,
         };
         self.events.records(schema, change, &self.state.committed, &mut self.state.batch);
-        if self.state.batch.len() >= self.config.max_batch_size {
+        if self.is_full() {
             self.send().await?;
         }
         Ok(())
@@ -524,7 +536,7 @@ impl<'a> Streaming<'a> {
             self.state.batch.push(record);
         }
         if message.transactional {
-            if self.state.batch.len() >= self.config.max_batch_size {
+            if self.is_full() {
                 self.send().await?;
             }
             return Ok(());

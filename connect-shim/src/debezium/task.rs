@@ -338,6 +338,7 @@ impl Run<'_> {
             last_commit: None,
             tx_id,
             offset: Arc::new(offset.store()),
+            batch_bytes: 0,
         };
         picture.run(&tables).await?;
         sink.commit(&offset.store()).await?;
@@ -538,6 +539,7 @@ async fn blocking_snapshot(
         last_commit: streaming.offset.lsn_commit,
         tx_id,
         offset: offset.clone(),
+        batch_bytes: 0,
     };
     picture.run(&tables).await?;
     streaming.sink.commit(&offset).await?;

@@ -405,6 +405,7 @@ impl Connection {
     /// The next message if all of it has arrived.
     pub(super) fn buffered_frame(&mut self) -> Result<Option<Frame>, PostgresError> {
         const READ_AHEAD: usize = 64 * 1024;
+        const LARGE: usize = 1024 * 1024;
         let Some(header) = backend::Header::parse(&self.inbound)? else {
             self.inbound.reserve(READ_AHEAD);
             return Ok(None);
@@ -415,6 +416,10 @@ impl Connection {
             return Ok(None);
         }
         let mut body = self.inbound.split_to(length).freeze();
+        if length > LARGE {
+            // A large message does not keep its memory once it is read.
+            self.inbound = BytesMut::from(&self.inbound[..]);
+        }
         body.advance(5);
         Ok(Some(Frame { tag: header.tag(), body }))
     }

@@ -4,8 +4,10 @@
 //! `types` makes values of texts, `table_schema` keys and rows of values, `event` records of rows; `snapshot` and `streaming`
 //! read, `task` decides what is read when.
 
+mod blocking;
 mod column_mapper;
 pub mod config;
+mod connection_check;
 mod error;
 mod event;
 mod filters;

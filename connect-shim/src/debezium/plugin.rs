@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::PostgresConnectorTask;
 use super::config::{config_def, validate};
+use super::connection_check::check_connection;
 use super::source_info::DEBEZIUM_VERSION;
-use super::task::check_connection;
 use crate::connector_config::{ConfigDef, ConfigInfo, ConnectorPlugin, Properties};
 use crate::source::{BoxFuture, SourceTask, TaskError};
 

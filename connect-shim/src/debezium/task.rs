@@ -7,19 +7,20 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::config::{ConfigError, PostgresConnectorConfig, SnapshotMode, connection_of};
+use super::blocking::{blocking_snapshot, current_tx_id};
+use super::config::{ConfigError, PostgresConnectorConfig, SnapshotMode};
 use super::error::{ConnectorError, Context};
 use super::event::{EventFactory, now_micros};
 use super::offset::Offset;
 use super::relational::TableId;
 use super::schemas::Schemas;
-use super::signal::{SignalRecord, SnapshotRequest};
-use super::snapshot::{self, Snapshot, SnapshotTable};
+use super::signal::SignalRecord;
+use super::snapshot::{self, Snapshot};
 use super::streaming::{Pause, Streaming};
 use crate::data::OffsetMap;
 use crate::postgres::{
     AutocreateMode, Connection, CreatedSlot, Lsn, PostgresError, Publication, ReplicationSlot, ReplicationStream,
-    SlotState, SqlState, literal,
+    SlotState, SqlState,
 };
 use crate::source::{BoxFuture, RecordSink, SourceTask, TaskError};
 
@@ -493,92 +494,4 @@ async fn current_lsn(connection: &mut Connection) -> Result<Lsn, ConnectorError>
     rows.single()
         .and_then(|lsn| lsn.parse().ok())
         .ok_or_else(|| ConnectorError::Failed("there should always be a valid xlog position".into()))
-}
-
-async fn current_tx_id(connection: &mut Connection) -> Result<Option<i64>, ConnectorError> {
-    let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN '0'::xid8 ELSE pg_current_xact_id() END";
-    let rows = connection.query(sql).await.context("Reading the transaction's id failed")?;
-    Ok(rows.single().and_then(|id| id.parse().ok()).filter(|id| *id > 0))
-}
-
-/// Pictures tables while the stream waits.
-async fn blocking_snapshot(
-    streaming: &mut Streaming<'_>,
-    request: &SnapshotRequest,
-    config: &PostgresConnectorConfig,
-    events: &EventFactory,
-    stop: &CancellationToken,
-) -> Result<(), ConnectorError> {
-    let mut connection =
-        Connection::connect(&config.connection, GENERAL, false).await.context("Couldn't connect to the database")?;
-    snapshot::begin(&mut connection, config, None).await?;
-    let patterns: Vec<_> = request.collections.iter().filter_map(|name| super::filters::compile(name).ok()).collect();
-    let named = |id: &TableId| {
-        let name = id.to_string();
-        request.collections.contains(&name) || patterns.iter().any(|pattern| pattern.is_match(&name))
-    };
-    let captured = snapshot::captured_tables(&mut connection, config, None).await?;
-    let tables: Vec<SnapshotTable> = captured
-        .into_iter()
-        .filter(named)
-        .map(|id| SnapshotTable { select: request.condition(&id).map(str::to_owned), id })
-        .collect();
-    let lsn = streaming.offset.lsn.unwrap_or_default();
-    let tx_id = current_tx_id(&mut connection).await?;
-    let offset = streaming.committed().clone();
-    let mut schemas = Schemas::default();
-    let mut picture = Snapshot {
-        config,
-        events,
-        schemas: &mut schemas,
-        connection: &mut connection,
-        sink: &mut *streaming.sink,
-        stop,
-        waiting: Some(&mut streaming.stream),
-        lsn,
-        last_commit: streaming.offset.lsn_commit,
-        tx_id,
-        offset: offset.clone(),
-        batch_bytes: 0,
-    };
-    picture.run(&tables).await?;
-    streaming.sink.commit(&offset).await?;
-    connection.close().await;
-    Ok(())
-}
-
-/// Whether the database can be reached, and streams.
-///
-/// # Errors
-/// What is wrong, with the property that Debezium says it of.
-pub(crate) async fn check_connection(properties: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-    let config = connection_of(properties)?;
-    let said = |property: &str, message: String| ConfigError { property: property.to_owned(), message };
-    let of_host =
-        |message: String| said("database.hostname", format!("Error while validating connector config: {message}"));
-    let connected = Connection::connect(&config, "Debezium Validate Connection", false).await;
-    let mut connection = connected.map_err(|error| of_host(error.to_string()))?;
-    let checked = async {
-        let level = connection.query("SHOW wal_level").await?;
-        let sql = format!(
-            "SELECT bool_or(rolreplication OR rolsuper) FROM pg_roles WHERE pg_has_role({}, oid, 'member')",
-            literal(&config.user)
-        );
-        let may_replicate = connection.query(&sql).await?.single() == Some("t");
-        Ok::<_, PostgresError>((level.single().unwrap_or_default().to_owned(), may_replicate))
-    };
-    let checked = checked.await;
-    connection.close().await;
-    match checked {
-        Err(error) => Err(of_host(error.to_string())),
-        Ok((level, _)) if level != "logical" => Err(said(
-            "database.hostname",
-            format!("Postgres server wal_level property must be 'logical' but is: '{level}'"),
-        )),
-        Ok((_, false)) => Err(said(
-            "database.user",
-            format!("Postgres roles LOGIN and REPLICATION are not assigned to user: {}", config.user),
-        )),
-        Ok(_) => Ok(()),
-    }
 }

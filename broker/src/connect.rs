@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use brooklet::BrokerDestination;
 use brooklet_connect_shim::connector_config::Plugins;
+use brooklet_connect_shim::debezium::PostgresConnector;
 use brooklet_connect_shim::rest::{LogLevels, RestServer};
 use brooklet_connect_shim::runtime::{Herder, WorkerSettings};
 use tokio::net::TcpListener;
@@ -58,7 +59,8 @@ impl Connect {
             }
         };
         let settings = WorkerSettings::new(bound.to_string());
-        let herder = Herder::start(Arc::new(destination), Plugins::new(Vec::new()), settings);
+        let plugins = Plugins::new(vec![Arc::new(PostgresConnector)]);
+        let herder = Herder::start(Arc::new(destination), plugins, settings);
         let herder = herder.await.context("connectors that are kept")?;
         let stop = CancellationToken::new();
         let server = RestServer::new(herder.clone(), LogLevels::new(Some(Box::new(follow))));

@@ -4,8 +4,10 @@
 pub mod connector_config;
 pub mod converters;
 pub mod data;
+pub mod debezium;
 pub mod destination;
 pub mod java;
+pub mod postgres;
 pub mod rest;
 pub mod runtime;
 pub mod source;

@@ -1,0 +1,370 @@
+//! Incremental snapshots: tables are read in chunks while the stream goes on (the DBLog algorithm).
+//!
+//! Two rows in a signal table enclose the reading of a chunk. What the stream tells of a row of the chunk between them is
+//! newer than what was read, so that row is left out; what remains is sent when the second row comes down the stream.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use uuid::Uuid;
+
+use super::config::{PostgresConnectorConfig, WatermarkingStrategy};
+use super::error::{ConnectorError, Context};
+use super::filters::compile;
+use super::relational::TableId;
+use super::schemas::{CapturedTable, Schemas};
+use super::signal::SnapshotRequest;
+use super::source_info::SourceInfoMaker;
+use super::table_schema::Cell;
+use crate::data::OffsetMap;
+use crate::postgres::{Catalog, Connection, identifier, literal};
+
+/// A row as texts, and what tells it from others.
+pub(crate) type OwnedRow = Vec<Option<Vec<u8>>>;
+type RowKey = Vec<Option<Vec<u8>>>;
+
+/// A table that is to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Collection {
+    id: TableId,
+    condition: Option<String>,
+    surrogate_key: Option<String>,
+}
+
+/// The tables that are to be read, and how far that is.
+#[derive(Debug, Default)]
+pub(crate) struct IncrementalSnapshot {
+    collections: VecDeque<Collection>,
+    correlation_id: Option<String>,
+    /// What the columns that order rows hold at the end of the table, and at the end of what has been read.
+    maximum: Option<Vec<String>>,
+    position: Option<Vec<String>>,
+    current: Option<Arc<CapturedTable>>,
+    chunk_id: String,
+    opened: bool,
+    paused: bool,
+    window: Vec<Option<OwnedRow>>,
+    by_key: HashMap<RowKey, usize>,
+}
+
+/// What reading needs.
+pub(crate) struct Reader<'a> {
+    pub(crate) config: &'a PostgresConnectorConfig,
+    pub(crate) source: &'a SourceInfoMaker,
+    pub(crate) schemas: &'a mut Schemas,
+    pub(crate) connection: &'a mut Connection,
+}
+
+const COLLECTIONS: &str = "incremental_snapshot_collections";
+const CORRELATION: &str = "incremental_snapshot_correlation_id";
+const POSITION: &str = "incremental_snapshot_position";
+
+impl IncrementalSnapshot {
+    /// What was under way when the offset was kept. A table's chunk that had not been sent is read again.
+    pub(crate) fn load(offset: &OffsetMap) -> Self {
+        let parse =
+            |name: &str| offset.get(name).and_then(Json::as_str).and_then(|text| serde_json::from_str(text).ok());
+        let collections: Json = parse(COLLECTIONS).unwrap_or(Json::Null);
+        let text = |value: &Json, name: &str| {
+            value.get(name).and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let collection = |value: &Json| {
+            Some(Collection {
+                id: TableId::parse(&text(value, "incremental_snapshot_collections_id")?)?,
+                condition: text(value, "incremental_snapshot_collections_additional_condition"),
+                surrogate_key: text(value, "incremental_snapshot_collections_surrogate_key"),
+            })
+        };
+        let list = collections.as_array().map(Vec::as_slice).unwrap_or_default();
+        let position: Option<(Vec<String>, Vec<String>)> =
+            offset.get(POSITION).and_then(Json::as_str).and_then(|text| serde_json::from_str(text).ok());
+        let (position, maximum) = position.unzip();
+        Self {
+            collections: list.iter().filter_map(collection).collect(),
+            correlation_id: offset.get(CORRELATION).and_then(Json::as_str).map(str::to_owned),
+            position,
+            maximum,
+            ..Self::default()
+        }
+    }
+
+    /// What is kept with the offset.
+    pub(crate) fn store(&self) -> OffsetMap {
+        let mut map = OffsetMap::new();
+        if !self.is_running() {
+            return map;
+        }
+        let collection = |one: &Collection| {
+            json!({
+                "incremental_snapshot_collections_id": one.id.to_string(),
+                "incremental_snapshot_collections_additional_condition": one.condition.clone().unwrap_or_default(),
+                "incremental_snapshot_collections_surrogate_key": one.surrogate_key.clone().unwrap_or_default(),
+            })
+        };
+        let list: Vec<Json> = self.collections.iter().map(collection).collect();
+        map.insert(COLLECTIONS.into(), Json::Array(list).to_string().into());
+        if let Some(id) = &self.correlation_id {
+            map.insert(CORRELATION.into(), id.as_str().into());
+        }
+        if let (Some(position), Some(maximum)) = (&self.position, &self.maximum) {
+            map.insert(POSITION.into(), json!([position, maximum]).to_string().into());
+        }
+        map
+    }
+
+    /// Whether tables remain.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.collections.is_empty()
+    }
+
+    /// Adds tables, and begins if nothing is under way.
+    pub(crate) async fn add(
+        &mut self,
+        correlation_id: &str,
+        request: &SnapshotRequest,
+        reader: &mut Reader<'_>,
+    ) -> Result<(), ConnectorError> {
+        let idle = !self.is_running();
+        for id in expand(&request.collections, reader).await? {
+            let condition = request.condition(&id).filter(|condition| !condition.trim().is_empty()).map(str::to_owned);
+            self.collections.push_back(Collection { condition, id, surrogate_key: request.surrogate_key.clone() });
+        }
+        self.correlation_id = Some(correlation_id.to_owned());
+        if idle { self.read_chunk(reader).await } else { Ok(()) }
+    }
+
+    /// Goes on with what was under way when the connector stopped.
+    pub(crate) async fn resume_at_start(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
+        if self.is_running() { self.read_chunk(reader).await } else { Ok(()) }
+    }
+
+    /// Tables are not to be read any more; all if none is named.
+    pub(crate) fn stop(&mut self, names: &[String]) {
+        let patterns: Vec<_> = names.iter().filter_map(|name| compile(name).ok()).collect();
+        let meant =
+            |id: &TableId| patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(&id.to_string()));
+        let current_stops = self.collections.front().is_some_and(|one| meant(&one.id));
+        self.collections.retain(|one| !meant(&one.id));
+        if current_stops {
+            self.leave_table();
+            self.clear_window();
+        }
+    }
+
+    /// Reading waits after the chunk under way.
+    pub(crate) fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Reading goes on.
+    pub(crate) async fn unpause(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
+        if std::mem::take(&mut self.paused) { self.resume_at_start(reader).await } else { Ok(()) }
+    }
+
+    /// The first row of a chunk's has come down the stream.
+    pub(crate) fn open_window(&mut self, id: &str) {
+        self.opened |= self.is_current(id);
+    }
+
+    /// The second row has come: what is to be sent, and of which table. `None` if it is not of the chunk under way.
+    pub(crate) fn close_window(&mut self, id: &str) -> Option<(Arc<CapturedTable>, Vec<OwnedRow>)> {
+        if !self.is_current(id) {
+            return None;
+        }
+        let rows = self.window.drain(..).flatten().collect();
+        self.clear_window();
+        Some((self.current.clone()?, rows))
+    }
+
+    fn is_current(&self, id: &str) -> bool {
+        !self.chunk_id.is_empty() && id.starts_with(&self.chunk_id)
+    }
+
+    /// The stream tells of a row: what was read of it is old.
+    pub(crate) fn observe(&mut self, table: &TableId, row: &[Cell<'_>], names: &CapturedTable) {
+        let Some(current) = self.current.as_ref().filter(|_| self.opened && !self.by_key.is_empty()) else { return };
+        if current.table.id != *table {
+            return;
+        }
+        let text = |place: Option<usize>| match place.and_then(|place| row.get(place)) {
+            Some(Cell::Text(text)) => Some(text.to_vec()),
+            _ => None,
+        };
+        let place = |wanted: usize| {
+            let name = &current.table.columns[wanted].name;
+            names.table.columns.iter().position(|column| column.name == *name)
+        };
+        let key: RowKey = current.schema.key_places().map(|wanted| text(place(wanted))).collect();
+        if let Some(place) = self.by_key.remove(&key) {
+            self.window[place] = None;
+        }
+    }
+
+    fn clear_window(&mut self) {
+        self.opened = false;
+        self.window.clear();
+        self.by_key.clear();
+    }
+
+    fn leave_table(&mut self) {
+        self.maximum = None;
+        self.position = None;
+        self.current = None;
+    }
+
+    fn next_table(&mut self) {
+        self.collections.pop_front();
+        self.leave_table();
+    }
+
+    /// Reads the next chunk, between the two rows in the signal table.
+    pub(crate) async fn read_chunk(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
+        if self.paused || !self.is_running() {
+            return Ok(());
+        }
+        let Some(signal_table) = reader.config.tables.signal_tables.first().map(TableId::quoted) else {
+            tracing::warn!("an incremental snapshot needs 'signal.data.collection' to be set; it is not taken");
+            self.collections.clear();
+            return Ok(());
+        };
+        self.clear_window();
+        self.chunk_id = Uuid::new_v4().to_string();
+        let context = "Writing to the signal table failed";
+        let opened = timestamp();
+        let open = format!(
+            "INSERT INTO {signal_table} VALUES ({}, 'snapshot-window-open', {})",
+            literal(&format!("{}-open", self.chunk_id)),
+            literal(&format!("{{\"openWindowTimestamp\": \"{opened}\"}}"))
+        );
+        reader.connection.execute(&open).await.context(context)?;
+        while self.is_running() && !self.read_rows(reader).await? {
+            self.next_table();
+        }
+        let close = match reader.config.watermarking {
+            WatermarkingStrategy::InsertInsert => format!(
+                "INSERT INTO {signal_table} VALUES ({}, 'snapshot-window-close', {})",
+                literal(&format!("{}-close", self.chunk_id)),
+                literal(&format!(
+                    "{{\"openWindowTimestamp\": \"{opened}\", \"closeWindowTimestamp\": \"{}\"}}",
+                    timestamp()
+                ))
+            ),
+            WatermarkingStrategy::InsertDelete => {
+                format!("DELETE FROM {signal_table} WHERE id = {}", literal(&format!("{}-open", self.chunk_id)))
+            }
+        };
+        reader.connection.execute(&close).await.context(context)
+    }
+
+    /// Reads rows of the current table into the window; false if it has no more, or cannot be read.
+    async fn read_rows(&mut self, reader: &mut Reader<'_>) -> Result<bool, ConnectorError> {
+        let Some(collection) = self.collections.front().cloned() else { return Ok(false) };
+        if self.current.is_none() {
+            let id = &collection.id;
+            let found =
+                Catalog(reader.connection).table(&id.schema, &id.table).await.context("Reading the catalog failed")?;
+            let Some(found) = found else {
+                tracing::warn!(table = %id, "there is no such table; its incremental snapshot is skipped");
+                return Ok(false);
+            };
+            let captured = reader.schemas.table(&found, reader.connection, reader.config, reader.source).await?;
+            self.current = Some(Arc::new(captured));
+        }
+        let Some(table) = self.current.clone() else { return Ok(false) };
+        let order: Vec<usize> = match &collection.surrogate_key {
+            Some(name) => table.table.columns.iter().position(|column| *column.name == **name).into_iter().collect(),
+            None => table.schema.key_places().collect(),
+        };
+        if order.is_empty() {
+            tracing::warn!(table = %collection.id, "a table without primary key cannot be read by an incremental snapshot");
+            return Ok(false);
+        }
+        match self.read_ordered(&table, &order, &collection, reader).await {
+            Ok(any) => Ok(any),
+            Err(error) if error.is_transient() => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(table = %collection.id, %error, "reading a table failed; its incremental snapshot is skipped");
+                Ok(false)
+            }
+        }
+    }
+
+    async fn read_ordered(
+        &mut self,
+        table: &CapturedTable,
+        order: &[usize],
+        collection: &Collection,
+        reader: &mut Reader<'_>,
+    ) -> Result<bool, crate::postgres::PostgresError> {
+        let names: Vec<String> = order.iter().map(|place| identifier(&table.table.columns[*place].name)).collect();
+        let from = collection.id.quoted();
+        let condition = collection.condition.as_ref().map(|condition| format!("({condition})"));
+        if self.maximum.is_none() {
+            let filter = condition.as_ref().map(|condition| format!(" WHERE {condition}")).unwrap_or_default();
+            let descending: Vec<String> = names.iter().map(|name| format!("{name} DESC")).collect();
+            let sql =
+                format!("SELECT {} FROM {from}{filter} ORDER BY {} LIMIT 1", names.join(", "), descending.join(", "));
+            let rows = reader.connection.query(&sql).await?;
+            let Some(row) = rows.iter().next() else { return Ok(false) };
+            self.maximum = row.iter().cloned().collect();
+            if self.maximum.is_none() {
+                return Ok(false);
+            }
+        }
+        let tuple = |values: &[String]| values.iter().map(|value| literal(value)).collect::<Vec<_>>().join(", ");
+        let compare =
+            |operator: &str, values: &[String]| format!("({}) {operator} ({})", names.join(", "), tuple(values));
+        let conditions: Vec<String> = [
+            self.position.as_ref().map(|position| compare(">", position)),
+            self.maximum.as_ref().map(|maximum| compare("<=", maximum)),
+            condition,
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let columns: Vec<String> = table.table.columns.iter().map(|column| identifier(&column.name)).collect();
+        let sql = format!(
+            "SELECT {} FROM {from} WHERE {} ORDER BY {} LIMIT {}",
+            columns.join(", "),
+            conditions.join(" AND "),
+            names.join(", "),
+            reader.config.incremental_chunk_size
+        );
+        reader.connection.start_query(&sql).await?;
+        while let Some(row) = reader.connection.next_row().await? {
+            let row: OwnedRow = row.values().map(|value| value.map(<[u8]>::to_vec)).collect();
+            let key = table.schema.key_places().map(|place| row.get(place).cloned().flatten()).collect();
+            self.by_key.insert(key, self.window.len());
+            self.window.push(Some(row));
+        }
+        let Some(Some(last)) = self.window.last() else { return Ok(false) };
+        let text = |place: &usize| last.get(*place).cloned().flatten().and_then(|text| String::from_utf8(text).ok());
+        self.position = order.iter().map(text).collect();
+        Ok(self.position.is_some())
+    }
+}
+
+/// The tables that patterns mean: those that match, or the one that is named.
+async fn expand(patterns: &[String], reader: &mut Reader<'_>) -> Result<Vec<TableId>, ConnectorError> {
+    let names = Catalog(reader.connection).table_names().await.context("Reading the catalog failed")?;
+    let all: Vec<TableId> = names.iter().map(|(schema, table)| TableId::new(schema, table)).collect();
+    let mut found: Vec<TableId> = Vec::new();
+    for text in patterns {
+        let pattern = compile(text).ok();
+        let matching = all.iter().filter(|id| {
+            id.to_string() == *text || pattern.as_ref().is_some_and(|pattern| pattern.is_match(&id.to_string()))
+        });
+        for id in matching {
+            if reader.config.tables.captures(id) && !found.contains(id) {
+                found.push(id.clone());
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Now, as `2024-02-29T13:14:15.123456Z`.
+fn timestamp() -> String {
+    super::types::iso_micros(super::event::now_micros())
+}

@@ -1,0 +1,144 @@
+//! Signals: what a connector at work is told to do.
+
+use serde_json::Value as Json;
+
+use super::filters::compile;
+use super::relational::TableId;
+use super::table_schema::Cell;
+
+/// What came through a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignalRecord {
+    /// What tells it apart.
+    pub id: String,
+    /// What is to be done, such as `execute-snapshot`.
+    pub kind: String,
+    /// The rest of it, as JSON.
+    pub data: String,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub(crate) enum Signal {
+    /// Something for the log.
+    Log(String),
+    /// Tables are to be read beside the stream.
+    Incremental(SnapshotRequest),
+    /// Tables are to be read while the stream waits.
+    Blocking(SnapshotRequest),
+    /// Tables are not to be read any more; all if none is named.
+    Stop(Vec<String>),
+    /// Reading waits.
+    Pause,
+    /// Reading goes on.
+    Resume,
+    /// The rows of a window have been read from here.
+    WindowOpen,
+    /// The rows of a window have been read up to here.
+    WindowClose,
+}
+
+/// Which tables are to be read, and how.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SnapshotRequest {
+    /// Patterns for their names.
+    pub(crate) collections: Vec<String>,
+    /// Patterns, each with what it means of such tables: a condition, or a query if the stream waits.
+    pub(crate) conditions: Vec<(regex::Regex, String)>,
+    /// The column that tells rows apart, in place of the key.
+    pub(crate) surrogate_key: Option<String>,
+}
+
+impl SnapshotRequest {
+    /// What is meant of a table.
+    pub(crate) fn condition(&self, table: &TableId) -> Option<&str> {
+        let found = self.conditions.iter().find(|(pattern, _)| pattern.is_match(&table.to_string()));
+        found.map(|(_, condition)| condition.as_str())
+    }
+}
+
+impl SignalRecord {
+    /// The signal that a new row of a signal table gives: its first three columns are it.
+    pub(crate) fn from_row(row: &[Cell<'_>]) -> Option<Self> {
+        let text = |place: usize| match row.get(place) {
+            Some(Cell::Text(text)) => String::from_utf8(text.to_vec()).ok(),
+            _ => None,
+        };
+        Some(Self { id: text(0)?, kind: text(1)?, data: text(2).unwrap_or_default() })
+    }
+
+    /// What is to be done; `None` if it cannot be understood, which the log tells.
+    pub(crate) fn parse(&self) -> Option<Signal> {
+        let signal = self.understand();
+        if signal.is_none() {
+            tracing::warn!(id = %self.id, kind = %self.kind, "a signal is not recognized or its data cannot be parsed");
+        }
+        signal
+    }
+
+    fn understand(&self) -> Option<Signal> {
+        let data: Json =
+            if self.data.trim().is_empty() { Json::Null } else { serde_json::from_str(&self.data).ok()? };
+        let texts = |name: &str| -> Vec<String> {
+            let list = data.get(name).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+            list.iter().filter_map(Json::as_str).map(|text| text.trim().to_owned()).collect()
+        };
+        Some(match self.kind.as_str() {
+            "log" => Signal::Log(data.get("message").and_then(Json::as_str).unwrap_or_default().to_owned()),
+            "execute-snapshot" => {
+                let request = request(&data, texts("data-collections"))?;
+                match data.get("type").and_then(Json::as_str).unwrap_or("INCREMENTAL").to_uppercase().as_str() {
+                    "INCREMENTAL" => Signal::Incremental(request),
+                    "BLOCKING" => Signal::Blocking(request),
+                    _ => return None,
+                }
+            }
+            "stop-snapshot" => Signal::Stop(texts("data-collections")),
+            "pause-snapshot" => Signal::Pause,
+            "resume-snapshot" => Signal::Resume,
+            "snapshot-window-open" => Signal::WindowOpen,
+            "snapshot-window-close" => Signal::WindowClose,
+            _ => return None,
+        })
+    }
+}
+
+fn request(data: &Json, collections: Vec<String>) -> Option<SnapshotRequest> {
+    if collections.is_empty() {
+        return None;
+    }
+    let mut conditions = Vec::new();
+    for condition in data.get("additional-conditions").and_then(Json::as_array).into_iter().flatten() {
+        let table = condition.get("data-collection").and_then(Json::as_str)?;
+        let filter = condition.get("filter").and_then(Json::as_str)?;
+        conditions.push((compile(table).ok()?, filter.to_owned()));
+    }
+    let surrogate_key = data.get("surrogate-key").and_then(Json::as_str).filter(|key| !key.is_empty());
+    Some(SnapshotRequest { collections, conditions, surrogate_key: surrogate_key.map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(kind: &str, data: &str) -> Option<Signal> {
+        SignalRecord { id: "1".into(), kind: kind.into(), data: data.into() }.parse()
+    }
+
+    #[test]
+    fn snapshots_are_asked_for_with_conditions() {
+        let data = r#"{"data-collections": ["public.a"], "type": "incremental",
+            "additional-conditions": [{"data-collection": "public.a", "filter": "x > 0"}]}"#;
+        let Some(Signal::Incremental(request)) = parse("execute-snapshot", data) else { panic!("not understood") };
+        assert_eq!(request.condition(&TableId::new("public", "a")), Some("x > 0"));
+        assert_eq!(request.condition(&TableId::new("public", "b")), None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_left() {
+        assert!(parse("execute-snapshot", "{}").is_none());
+        assert!(parse("execute-snapshot", "{").is_none());
+        assert!(parse("dance", "").is_none());
+        assert!(matches!(parse("log", r#"{"message": "hello"}"#), Some(Signal::Log(text)) if text == "hello"));
+    }
+}

@@ -1,0 +1,116 @@
+//! What the stream does when it is told to: signals of the signal table, of a file, and of other channels.
+
+use tokio::time::Instant;
+
+use super::Streaming;
+use crate::data::Value;
+use crate::debezium::config::Operation;
+use crate::debezium::error::ConnectorError;
+use crate::debezium::event::Change;
+use crate::debezium::incremental::{OwnedRow, Reader};
+use crate::debezium::schemas::CapturedTable;
+use crate::debezium::signal::{Signal, SignalRecord};
+use crate::debezium::signal_file::take;
+use crate::debezium::source_info::SnapshotRecord;
+use crate::debezium::table_schema::Cell;
+use crate::debezium::types::Origin;
+
+impl Streaming<'_> {
+    /// A row of a signal table: what it asks for is done at once, but for what the stream has to wait for.
+    pub(super) async fn source_signal(&mut self, row: &[Cell<'_>], deleted: bool) -> Result<(), ConnectorError> {
+        if !self.config.signal_channels.iter().any(|channel| channel == "source") {
+            return Ok(());
+        }
+        let Some(mut signal) = SignalRecord::from_row(row).or_else(|| {
+            // Of a row that is gone only the key may be known.
+            let Some(Cell::Text(id)) = row.first() else { return None };
+            let id = String::from_utf8(id.to_vec()).ok()?;
+            Some(SignalRecord { id, kind: String::new(), data: String::new() })
+        }) else {
+            return Ok(());
+        };
+        if deleted {
+            signal.kind = "snapshot-window-close".into();
+            signal.data.clear();
+        }
+        self.signal(&signal).await
+    }
+
+    /// Signals of other channels, which are taken between transactions.
+    pub(super) async fn other_signals(&mut self) -> Result<(), ConnectorError> {
+        while let Some(signal) = self.state.pending.pop_front() {
+            self.signal(&signal).await?;
+            self.state.uncommitted = true;
+        }
+        if !self.reads_signal_file() || Instant::now() < self.state.file_due {
+            return Ok(());
+        }
+        self.state.file_due = Instant::now() + self.config.signal_poll_interval;
+        for signal in take(&self.config.signal_file).await {
+            self.signal(&signal).await?;
+            self.state.uncommitted = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn reads_signal_file(&self) -> bool {
+        self.config.signal_channels.iter().any(|channel| channel == "file")
+    }
+
+    async fn signal(&mut self, record: &SignalRecord) -> Result<(), ConnectorError> {
+        let Some(signal) = record.parse() else { return Ok(()) };
+        let mut reader = Reader {
+            config: self.config,
+            source: &self.events.source,
+            schemas: &mut self.schemas,
+            connection: self.catalog,
+        };
+        match signal {
+            Signal::Log(message) => {
+                let lsn = self.offset.lsn.map(|lsn| lsn.to_string());
+                tracing::info!("{}", message.replace("{}", lsn.as_deref().unwrap_or("-")));
+            }
+            Signal::Incremental(request) => self.incremental.add(&record.id, &request, &mut reader).await?,
+            Signal::Blocking(request) => self.state.blocking.push_back(request),
+            Signal::Stop(names) => {
+                self.incremental.stop(&names);
+                self.incremental.resume_at_start(&mut reader).await?;
+            }
+            Signal::Pause => self.incremental.pause(),
+            Signal::Resume => self.incremental.unpause(&mut reader).await?,
+            Signal::WindowOpen => self.incremental.open_window(&record.id),
+            Signal::WindowClose => {
+                if let Some((table, rows)) = self.incremental.close_window(&record.id) {
+                    self.window(&table, &rows)?;
+                    let mut reader = Reader {
+                        config: self.config,
+                        source: &self.events.source,
+                        schemas: &mut self.schemas,
+                        connection: self.catalog,
+                    };
+                    self.incremental.read_chunk(&mut reader).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a chunk that the stream said nothing newer of.
+    fn window(&mut self, table: &CapturedTable, rows: &[OwnedRow]) -> Result<(), ConnectorError> {
+        for row in rows {
+            let cells: Vec<Cell<'_>> =
+                row.iter().map(|value| value.as_deref().map_or(Cell::Null, Cell::Text)).collect();
+            let change = Change {
+                operation: Operation::Read,
+                old_key: None,
+                before: Value::Null,
+                key: table.schema.key(&cells, Origin::Snapshot)?,
+                after: table.schema.value(&cells, Origin::Snapshot)?,
+                source: self.source_block(Some(&table.table.id), SnapshotRecord::Incremental),
+                transaction: Value::Null,
+            };
+            self.events.records(&table.schema, change, &self.state.committed, &mut self.state.batch);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,541 @@
+//! A connection: startup, authentication, and the simple query protocol, whose values are texts.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::message::{backend, frontend};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{PostgresError, SqlState};
+
+/// Whether the connection is encrypted (`database.sslmode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SslMode {
+    /// It is not.
+    Disable,
+    /// Only if the server wants it.
+    Allow,
+    /// If the server can.
+    #[default]
+    Prefer,
+    /// It is.
+    Require,
+    /// It is, and the server's certificate is signed by one that is trusted.
+    VerifyCa,
+    /// It is, and the certificate is signed and the server's own.
+    VerifyFull,
+}
+
+/// How to reach a database, and as whom.
+#[derive(Clone)]
+pub struct ConnectionConfig {
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The role.
+    pub user: String,
+    /// The role's password.
+    pub password: Option<String>,
+    /// The database.
+    pub database: String,
+    /// Whether the connection is encrypted.
+    pub ssl_mode: SslMode,
+    /// The file with the certificates that are trusted.
+    pub ssl_root_cert: Option<PathBuf>,
+    /// The file with the client's certificate.
+    pub ssl_cert: Option<PathBuf>,
+    /// The file with the client's key.
+    pub ssl_key: Option<PathBuf>,
+    /// What is run first on every connection (`database.initial.statements`).
+    pub initial_statements: Vec<String>,
+    /// Whether the kernel looks whether the server is still there.
+    pub tcp_keepalive: bool,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+}
+
+impl fmt::Debug for ConnectionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}:{}/{}", self.user, self.host, self.port, self.database)
+    }
+}
+
+/// What a connection reads from and writes to.
+trait Transport: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Transport for T {}
+
+/// A connection to a database. What is started is to be read to its end before the next statement.
+pub struct Connection {
+    transport: Box<dyn Transport>,
+    inbound: BytesMut,
+    outbound: BytesMut,
+    server_version: u32,
+    /// Whether the last statement's answer has not been read to its end.
+    busy: bool,
+    /// The names of the answer's columns.
+    columns: Vec<String>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("server_version", &self.server_version).finish_non_exhaustive()
+    }
+}
+
+/// A message of the server's.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// Its kind.
+    pub(super) tag: u8,
+    /// What follows its length.
+    pub(super) body: Bytes,
+}
+
+/// A row of a query's answer, as texts.
+#[derive(Debug, Clone)]
+pub struct Row {
+    body: Bytes,
+}
+
+impl Row {
+    /// Its values; `None` is null.
+    pub fn values(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let mut rest = self.body.get(2..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first_chunk::<4>()?;
+            let length = i32::from_be_bytes(*length);
+            let Ok(length) = usize::try_from(length) else {
+                rest = after;
+                return Some(None);
+            };
+            let (value, after) = after.split_at_checked(length)?;
+            rest = after;
+            Some(Some(value))
+        })
+    }
+}
+
+/// The answer to a small query, all of it.
+#[derive(Debug, Clone, Default)]
+pub struct Rows(Vec<Vec<Option<String>>>);
+
+impl Rows {
+    /// Its rows.
+    pub fn iter(&self) -> impl Iterator<Item = &[Option<String>]> {
+        self.0.iter().map(Vec::as_slice)
+    }
+
+    /// The first value of the first row.
+    pub fn single(&self) -> Option<&str> {
+        self.0.first()?.first()?.as_deref()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Connection {
+    /// Connects. `application` is the name that the server shows for it; `replication` makes it one that can stream.
+    ///
+    /// # Errors
+    /// What the network or the server says.
+    pub async fn connect(
+        config: &ConnectionConfig,
+        application: &str,
+        replication: bool,
+    ) -> Result<Self, PostgresError> {
+        let connecting = Self::connect_now(config, application, replication);
+        match tokio::time::timeout(config.connect_timeout, connecting).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "The connection attempt timed out.").into())
+            }
+        }
+    }
+
+    async fn connect_now(
+        config: &ConnectionConfig,
+        application: &str,
+        replication: bool,
+    ) -> Result<Self, PostgresError> {
+        let encrypted_first = !matches!(config.ssl_mode, SslMode::Disable | SslMode::Allow);
+        let first = Self::connect_once(config, application, replication, encrypted_first).await;
+        // A server that refuses the one kind of connection by pg_hba.conf may take the other.
+        match (first, config.ssl_mode) {
+            (Err(error), SslMode::Allow | SslMode::Prefer) if error.is("28000") => {
+                let second = Self::connect_once(config, application, replication, !encrypted_first).await;
+                second.map_err(|_| error)
+            }
+            (other, _) => other,
+        }
+    }
+
+    async fn connect_once(
+        config: &ConnectionConfig,
+        application: &str,
+        replication: bool,
+        encrypted: bool,
+    ) -> Result<Self, PostgresError> {
+        let stream = TcpStream::connect((config.host.as_str(), config.port)).await;
+        let stream = stream.map_err(|error| not_reached(config, &error))?;
+        stream.set_nodelay(true)?;
+        let transport = if encrypted { negotiate(stream, config).await? } else { Box::new(stream) };
+        let mut connection = Self {
+            transport,
+            inbound: BytesMut::new(),
+            outbound: BytesMut::new(),
+            server_version: 0,
+            busy: false,
+            columns: Vec::new(),
+        };
+        connection.start(config, application, replication).await?;
+        // Values are texts; these settings say which.
+        connection.execute("SET intervalstyle = 'postgres'; SET bytea_output = 'hex'").await?;
+        for statement in &config.initial_statements {
+            connection.execute(statement).await?;
+        }
+        Ok(connection)
+    }
+
+    async fn start(
+        &mut self,
+        config: &ConnectionConfig,
+        application: &str,
+        replication: bool,
+    ) -> Result<(), PostgresError> {
+        let mut parameters = vec![
+            ("user", config.user.as_str()),
+            ("database", config.database.as_str()),
+            ("client_encoding", "UTF8"),
+            ("DateStyle", "ISO"),
+            ("TimeZone", "UTC"),
+            ("extra_float_digits", "3"),
+            ("application_name", application),
+        ];
+        if replication {
+            parameters.push(("replication", "database"));
+        }
+        frontend::startup_message(parameters, &mut self.outbound)?;
+        self.flush().await?;
+        self.authenticate(config).await?;
+        loop {
+            let frame = self.frame().await?;
+            match frame.tag {
+                backend::READY_FOR_QUERY_TAG => return Ok(()),
+                backend::PARAMETER_STATUS_TAG => self.note_parameter(&frame.body),
+                backend::ERROR_RESPONSE_TAG => return Err(server_error(&frame.body)),
+                _ => {}
+            }
+        }
+    }
+
+    async fn authenticate(&mut self, config: &ConnectionConfig) -> Result<(), PostgresError> {
+        let mut scram: Option<ScramSha256> = None;
+        loop {
+            let mut frame = self.frame().await?;
+            match frame.tag {
+                backend::ERROR_RESPONSE_TAG => return Err(server_error(&frame.body)),
+                backend::AUTHENTICATION_TAG => {}
+                _ => continue,
+            }
+            let kind = frame.body.try_get_i32().map_err(|_| broken("a short authentication request"))?;
+            let password = || {
+                config.password.as_deref().ok_or_else(|| {
+                    PostgresError::Authentication(
+                        "The server requested password-based authentication, but no password was provided".into(),
+                    )
+                })
+            };
+            match kind {
+                0 => return Ok(()),
+                3 => frontend::password_message(password()?.as_bytes(), &mut self.outbound)?,
+                5 => {
+                    let salt = frame.body.get(..4).and_then(|salt| salt.try_into().ok());
+                    let salt: [u8; 4] = salt.ok_or_else(|| broken("an md5 request without salt"))?;
+                    let hash = md5_hash(config.user.as_bytes(), password()?.as_bytes(), salt);
+                    frontend::password_message(hash.as_bytes(), &mut self.outbound)?;
+                }
+                10 => {
+                    let known = frame.body.split(|byte| *byte == 0).any(|name| name == SCRAM_SHA_256.as_bytes());
+                    if !known {
+                        return Err(unknown_authentication());
+                    }
+                    let first = ScramSha256::new(password()?.as_bytes(), ChannelBinding::unsupported());
+                    frontend::sasl_initial_response(SCRAM_SHA_256, first.message(), &mut self.outbound)?;
+                    scram = Some(first);
+                }
+                11 => {
+                    let state = scram.as_mut().ok_or_else(|| broken("a SASL challenge without a beginning"))?;
+                    state.update(&frame.body).map_err(|error| PostgresError::Authentication(error.to_string()))?;
+                    frontend::sasl_response(state.message(), &mut self.outbound)?;
+                }
+                12 => {
+                    let state = scram.as_mut().ok_or_else(|| broken("a SASL outcome without a beginning"))?;
+                    state.finish(&frame.body).map_err(|error| PostgresError::Authentication(error.to_string()))?;
+                }
+                _ => return Err(unknown_authentication()),
+            }
+            self.flush().await?;
+        }
+    }
+
+    fn note_parameter(&mut self, body: &[u8]) {
+        let mut parts = body.split(|byte| *byte == 0).map(|part| std::str::from_utf8(part).unwrap_or_default());
+        if parts.next() == Some("server_version") {
+            self.server_version = parse_version(parts.next().unwrap_or_default());
+        }
+    }
+
+    /// The server's version as `server_version_num`, such as 150004.
+    pub fn server_version(&self) -> u32 {
+        self.server_version
+    }
+
+    /// Runs statements and waits for their end.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn execute(&mut self, sql: &str) -> Result<(), PostgresError> {
+        self.start_query(sql).await?;
+        while self.next_row().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Runs a query and keeps all of its answer: for those whose answers are small.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn query(&mut self, sql: &str) -> Result<Rows, PostgresError> {
+        self.start_query(sql).await?;
+        let mut rows = Vec::new();
+        while let Some(row) = self.next_row().await? {
+            let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+            rows.push(row.values().map(|value| value.map(text)).collect());
+        }
+        Ok(Rows(rows))
+    }
+
+    /// Sends a query whose rows are then taken one by one. As many as the network holds are under way at a time.
+    ///
+    /// # Errors
+    /// What the network says.
+    pub async fn start_query(&mut self, sql: &str) -> Result<(), PostgresError> {
+        // Whoever gave up on an answer left the rest of it.
+        while self.busy {
+            let _ = self.next_row().await;
+        }
+        frontend::query(sql, &mut self.outbound)?;
+        self.busy = true;
+        self.flush().await
+    }
+
+    /// The next row of what was started; `None` at the end.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn next_row(&mut self) -> Result<Option<Row>, PostgresError> {
+        let mut refused = None;
+        while self.busy {
+            let frame = match self.frame().await {
+                Ok(frame) => frame,
+                Err(error) => {
+                    self.busy = false;
+                    return Err(error);
+                }
+            };
+            match frame.tag {
+                backend::DATA_ROW_TAG if refused.is_none() => return Ok(Some(Row { body: frame.body })),
+                backend::READY_FOR_QUERY_TAG => self.busy = false,
+                backend::ROW_DESCRIPTION_TAG => self.columns = column_names(&frame.body),
+                backend::ERROR_RESPONSE_TAG => refused = Some(server_error(&frame.body)),
+                _ => {}
+            }
+        }
+        refused.map_or(Ok(None), Err)
+    }
+
+    /// The names of the columns of the row that was taken last.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// Sends what has been written.
+    pub(super) async fn flush(&mut self) -> Result<(), PostgresError> {
+        while self.outbound.has_remaining() {
+            let sent = self.transport.write(&self.outbound).await?;
+            if sent == 0 {
+                return Err(std::io::Error::from(std::io::ErrorKind::WriteZero).into());
+            }
+            self.outbound.advance(sent);
+        }
+        self.transport.flush().await?;
+        Ok(())
+    }
+
+    /// What is to be sent next.
+    pub(super) fn outbound(&mut self) -> &mut BytesMut {
+        &mut self.outbound
+    }
+
+    /// The next message, waiting for it. Nothing is lost if the wait is given up.
+    pub(super) async fn frame(&mut self) -> Result<Frame, PostgresError> {
+        loop {
+            if let Some(frame) = self.buffered_frame()? {
+                return Ok(frame);
+            }
+            let read = self.transport.read_buf(&mut self.inbound).await?;
+            if read == 0 {
+                return Err(std::io::Error::new(
+                    std::io::ErrorKind::UnexpectedEof,
+                    "An I/O error occurred while sending to the backend: the server closed the connection.",
+                )
+                .into());
+            }
+        }
+    }
+
+    /// The next message if all of it has arrived.
+    pub(super) fn buffered_frame(&mut self) -> Result<Option<Frame>, PostgresError> {
+        const READ_AHEAD: usize = 64 * 1024;
+        const LARGE: usize = 1024 * 1024;
+        let Some(header) = backend::Header::parse(&self.inbound)? else {
+            self.inbound.reserve(READ_AHEAD);
+            return Ok(None);
+        };
+        let length = usize::try_from(header.len()).map_err(|_| broken("a message of negative length"))? + 1;
+        if self.inbound.len() < length {
+            self.inbound.reserve((length - self.inbound.len()).max(READ_AHEAD));
+            return Ok(None);
+        }
+        let mut body = self.inbound.split_to(length).freeze();
+        if length > LARGE {
+            // A large message does not keep its memory once it is read.
+            self.inbound = BytesMut::from(&self.inbound[..]);
+        }
+        body.advance(5);
+        Ok(Some(Frame { tag: header.tag(), body }))
+    }
+
+    /// Says good-bye.
+    pub async fn close(mut self) {
+        self.outbound.clear();
+        frontend::terminate(&mut self.outbound);
+        let _ = self.flush().await;
+        let _ = self.transport.shutdown().await;
+    }
+}
+
+/// Reads a RowDescription.
+fn column_names(body: &[u8]) -> Vec<String> {
+    /// What follows each name: the table, the column, the type with its length and modifier, the format.
+    const ATTRIBUTES: usize = 18;
+    let mut rest = body.get(2..).unwrap_or_default();
+    let mut names = Vec::new();
+    while let Some(end) = rest.iter().position(|byte| *byte == 0) {
+        names.push(String::from_utf8_lossy(&rest[..end]).into_owned());
+        rest = rest.get(end + 1 + ATTRIBUTES..).unwrap_or_default();
+    }
+    names
+}
+
+/// Reads an ErrorResponse.
+pub(super) fn server_error(body: &[u8]) -> PostgresError {
+    let (mut severity, mut state, mut message, mut detail) = (String::new(), String::new(), String::new(), None);
+    for field in body.split(|byte| *byte == 0) {
+        let Some((kind, text)) = field.split_first() else { continue };
+        let text = String::from_utf8_lossy(text).into_owned();
+        match kind {
+            b'S' => severity = text,
+            b'C' => state = text,
+            b'M' => message = text,
+            b'D' => detail = Some(text),
+            _ => {}
+        }
+    }
+    PostgresError::Server { severity, state: SqlState(state), message, detail }
+}
+
+/// Asks the server for an encrypted connection. What must not be without encryption is given up if it has none.
+#[cfg(feature = "tls")]
+async fn negotiate(mut stream: TcpStream, config: &ConnectionConfig) -> Result<Box<dyn Transport>, PostgresError> {
+    let mut request = BytesMut::new();
+    frontend::ssl_request(&mut request);
+    stream.write_all(&request).await?;
+    match stream.read_u8().await? {
+        b'S' => Ok(Box::new(super::tls::encrypt(stream, config).await?)),
+        _ if matches!(config.ssl_mode, SslMode::Allow | SslMode::Prefer) => Ok(Box::new(stream)),
+        _ => Err(PostgresError::Unsupported("The server does not support SSL.".into())),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unused_async, reason = "it is where encryption would wait")]
+async fn negotiate(stream: TcpStream, config: &ConnectionConfig) -> Result<Box<dyn Transport>, PostgresError> {
+    match config.ssl_mode {
+        SslMode::Disable | SslMode::Allow | SslMode::Prefer => Ok(Box::new(stream)),
+        _ => Err(PostgresError::Unsupported(
+            "This build cannot encrypt connections to PostgreSQL: set database.sslmode to 'prefer' or 'disable'".into(),
+        )),
+    }
+}
+
+/// In the words of the driver that Debezium uses.
+fn not_reached(config: &ConnectionConfig, error: &std::io::Error) -> std::io::Error {
+    let message = match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => format!(
+            "Connection to {}:{} refused. Check that the hostname and port are correct and that the postmaster is accepting \
+             TCP/IP connections.",
+            config.host, config.port
+        ),
+        _ => "The connection attempt failed.".to_owned(),
+    };
+    std::io::Error::new(error.kind(), message)
+}
+
+fn broken(what: &str) -> PostgresError {
+    PostgresError::Protocol(what.to_owned())
+}
+
+fn unknown_authentication() -> PostgresError {
+    PostgresError::Authentication(
+        "The authentication type is not supported. Check that pg_hba.conf uses scram-sha-256, md5 or password for this \
+         client."
+            .into(),
+    )
+}
+
+/// `15.4 (Debian …)` is 150004; `9.6.24` is 90624.
+fn parse_version(text: &str) -> u32 {
+    let mut parts =
+        text.split(|character: char| !character.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
+    let major = parts.next().unwrap_or(0);
+    let minor = parts.next().unwrap_or(0);
+    if major >= 10 { major * 10_000 + minor } else { major * 10_000 + minor * 100 + parts.next().unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_numbers() {
+        assert_eq!(parse_version("15.14 (Debian 15.14-0+deb12u1)"), 150_014);
+        assert_eq!(parse_version("18beta1"), 180_000);
+        assert_eq!(parse_version("9.6.24"), 90_624);
+    }
+
+    #[test]
+    fn an_error_keeps_its_class() {
+        let error = server_error(b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed for user \"u\"\0\0");
+        assert!(error.is("28P01"));
+        assert_eq!(error.to_string(), "FATAL: password authentication failed for user \"u\"");
+    }
+}

@@ -93,6 +93,7 @@ impl ToErrorCode for TopicError {
             Self::Unknown(_) => ErrorCode::UnknownTopicOrPartition,
             Self::InvalidName(_) => ErrorCode::InvalidTopicException,
             Self::InvalidPartitions(_) => ErrorCode::InvalidPartitions,
+            Self::InvalidReplicationFactor(_) => ErrorCode::InvalidReplicationFactor,
             Self::Config(error) => error.error_code(),
             Self::Feature(error) => error.error_code(),
             Self::Storage(error) => error.error_code(),

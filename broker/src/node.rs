@@ -186,12 +186,25 @@ impl Node {
         if !config.broker.auto_create_topics_enable {
             return self.topics.by_name(name).ok_or_else(|| TopicError::Unknown(name.to_owned()));
         }
+        if let Some(topic) = self.topics.by_name(name) {
+            return Ok(topic);
+        }
+        let replication_factor = self.default_replication_factor();
+        self.check_replication_factor(replication_factor)?;
         self.topics.by_name_or_create(name, &config.layers, || NewTopic {
             name: name.to_owned(),
             partitions: config.broker.num_partitions,
-            replication_factor: self.default_replication_factor(),
+            replication_factor,
             configs: ConfigMap::new(),
         })
+    }
+
+    /// Whether a topic may have so many replicas: any number, unless `brooklet.strict.replication` is true.
+    pub(crate) fn check_replication_factor(&self, factor: i16) -> Result<(), TopicError> {
+        match factor > 1 && self.config().broker.strict_replication {
+            true => Err(TopicError::InvalidReplicationFactor(factor)),
+            false => Ok(()),
+        }
     }
 
     /// Deletes a topic, with its offsets in all groups. Its files go in the background.

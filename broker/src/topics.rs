@@ -101,6 +101,10 @@ pub(crate) enum TopicError {
     InvalidName(String),
     #[error("{0}")]
     InvalidPartitions(String),
+    #[error(
+        "{0} replicas of each partition cannot be placed: there is only 1 broker, and brooklet.strict.replication is true"
+    )]
+    InvalidReplicationFactor(i16),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]

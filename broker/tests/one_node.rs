@@ -19,6 +19,7 @@ use wire::{Client, broker_or_stock, text, versions};
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const REQUEST_TIMED_OUT: i16 = 7;
 const UNSUPPORTED_VERSION: i16 = 35;
+const INVALID_REPLICATION_FACTOR: i16 = 38;
 const INVALID_REPLICA_ASSIGNMENT: i16 = 39;
 const INVALID_REQUEST: i16 = 42;
 const LOG_DIR_NOT_FOUND: i16 = 57;
@@ -119,6 +120,17 @@ async fn replicas_stay_where_they_are() {
     for version in versions::<ListPartitionReassignmentsRequest>(&mut client).await {
         let answer = client.call(version, &ListPartitionReassignmentsRequest::default().with_topics(None)).await;
         assert_eq!((answer.error_code, answer.error_message, answer.topics.len()), (0, None, 0));
+    }
+}
+
+#[tokio::test]
+async fn replicas_that_cannot_be_placed_are_refused_where_that_is_asked_for() {
+    let broker = Broker::builder().ephemeral().set("brooklet.strict.replication", "true").start().await.unwrap();
+    let mut client = Client::connect(broker.bootstrap_servers()).await;
+    for (factor, expected) in [(3, INVALID_REPLICATION_FACTOR), (1, 0), (-1, 0)] {
+        let topic = CreatableTopic::default().with_name(topic_name(&format!("of-{factor}"))).with_num_partitions(1);
+        let request = CreateTopicsRequest::default().with_topics(vec![topic.with_replication_factor(factor)]);
+        assert_eq!(client.call(7, &request).await.topics[0].error_code, expected, "{factor}");
     }
 }
 

@@ -71,6 +71,8 @@ pub struct BrokerConfig {
     pub log_cleaner_io_buffer_load_factor: f64,
     /// `brooklet.flush.before.ack`.
     pub flush_before_ack: bool,
+    /// `brooklet.strict.replication`.
+    pub strict_replication: bool,
     /// `log.flush.offset.checkpoint.interval.ms`.
     pub log_flush_offset_checkpoint_interval: Duration,
     /// `log.initial.task.delay.ms`.
@@ -230,6 +232,7 @@ impl Values<'_> {
             log_cleaner_enable: self.boolean("log.cleaner.enable")?,
             log_cleaner_io_buffer_load_factor: self.double("log.cleaner.io.buffer.load.factor")?,
             flush_before_ack: self.boolean("brooklet.flush.before.ack")?,
+            strict_replication: self.boolean("brooklet.strict.replication")?,
             log_flush_offset_checkpoint_interval: self.duration_ms("log.flush.offset.checkpoint.interval.ms")?,
             log_initial_task_delay: self.duration_ms("log.initial.task.delay.ms")?,
             log_retention_check_interval: self.duration_ms("log.retention.check.interval.ms")?,

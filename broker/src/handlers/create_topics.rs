@@ -5,7 +5,7 @@
 //! A quota on changes of topics refuses what is too much from v6 on, and holds back before (KIP-599).
 //!
 //! Differs from Kafka: a replication factor above one is accepted, kept and shown, and acts as one, so that
-//! production's topics can be created as they are declared.
+//! production's topics can be created as they are declared. `brooklet.strict.replication=true` refuses it as Kafka does.
 
 use std::collections::HashMap;
 
@@ -118,6 +118,7 @@ fn new_topic(cx: &RequestContext, topic: &CreatableTopic, layers: &BrokerLayers)
         }
     };
     Topics::check_count(partitions)?;
+    cx.node.check_replication_factor(replication_factor)?;
     Ok(NewTopic { name, partitions, replication_factor, configs })
 }
 

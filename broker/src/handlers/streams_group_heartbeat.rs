@@ -89,7 +89,8 @@ fn create_topics(cx: &RequestContext, topics: &[TopicInfo]) -> Vec<String> {
             },
             configs: topic.configs.clone(),
         };
-        match cx.node.topics.create(&new, layers) {
+        let checked = cx.node.check_replication_factor(new.replication_factor);
+        match checked.and_then(|()| cx.node.topics.create(&new, layers)) {
             Ok(_) | Err(TopicError::Exists(_)) => None,
             Err(error) => {
                 tracing::warn!(%error, topic = topic.name, "internal topic of a streams group not created");

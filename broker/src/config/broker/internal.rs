@@ -10,6 +10,9 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
     Boolean "brooklet.flush.before.ack" = "false", Any, ReadOnly, Works,
         "whether records wait for the disk before they are acknowledged to a producer with acks=all, and what coordinators \
          keep before it is answered; one flush serves all that wait (not one of Kafka's)";
+    Boolean "brooklet.strict.replication" = "false", Any, ReadOnly, Works,
+        "whether a replication factor that one broker cannot meet is refused, as Kafka does; otherwise it is kept, shown and acts \
+         as one (not one of Kafka's)";
     Long "controller.performance.always.log.threshold.ms" = "2000", AtLeast(0), ReadOnly, NO_QUORUM,
         "controller events slower than this are logged";
     Long "controller.performance.sample.period.ms" = "60000", AtLeast(100), ReadOnly, NO_QUORUM,

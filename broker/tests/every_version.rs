@@ -409,10 +409,15 @@ async fn configs_are_described_and_altered() {
                 .with_resource_name(text("t"))
                 .with_configs(vec![config])
         };
-        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource(config), resource(bad)]);
-        let answer = client.call(version, &request).await;
-        let codes: Vec<_> = answer.responses.iter().map(|r| r.error_code).collect();
-        assert_eq!(codes, [0, 40], "v{version}");
+        let (good, bad) = (resource(config), resource(bad));
+        for (resources, expected) in
+            [(vec![good.clone()], vec![0]), (vec![bad.clone()], vec![40]), (vec![good, bad], vec![42, 42])]
+        {
+            let request = IncrementalAlterConfigsRequest::default().with_resources(resources);
+            let answer = client.call(version, &request).await;
+            let codes: Vec<_> = answer.responses.iter().map(|r| r.error_code).collect();
+            assert_eq!(codes, expected, "v{version}: a resource may be named once");
+        }
     }
     for version in versions::<DescribeConfigsRequest>(&mut client).await {
         let topic = DescribeConfigsResource::default()

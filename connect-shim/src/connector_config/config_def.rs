@@ -243,11 +243,6 @@ impl ConfigDef {
         &self.keys
     }
 
-    /// The properties, to change them.
-    pub fn keys_mut(&mut self) -> &mut [ConfigKey] {
-        &mut self.keys
-    }
-
     /// A property.
     pub fn key(&self, name: &str) -> Option<&ConfigKey> {
         self.keys.iter().find(|key| key.name == name)

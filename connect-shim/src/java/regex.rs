@@ -75,26 +75,10 @@ impl JavaRegex {
 /// # Errors
 /// That it is none, or needs what an automaton cannot do.
 pub fn compile(pattern: &str) -> Result<JavaRegex, RegexError> {
-    compile_with(pattern, false)
-}
-
-/// Reads an expression that does not care for case (`Pattern.CASE_INSENSITIVE`).
-///
-/// # Errors
-/// As for [`compile`].
-pub fn compile_ignoring_case(pattern: &str) -> Result<JavaRegex, RegexError> {
-    compile_with(pattern, true)
-}
-
-fn compile_with(pattern: &str, ignore_case: bool) -> Result<JavaRegex, RegexError> {
     check(pattern)?;
     let translated = translate(pattern);
-    let flags = if ignore_case { "(?i)" } else { "" };
     let build = |text: String| Regex::new(&text).map_err(|error| refusal(pattern, &error));
-    Ok(JavaRegex {
-        whole: build(format!("{flags}^(?:{translated})$"))?,
-        anywhere: build(format!("{flags}{translated}"))?,
-    })
+    Ok(JavaRegex { whole: build(format!("^(?:{translated})$"))?, anywhere: build(translated)? })
 }
 
 fn refusal(pattern: &str, error: &regex::Error) -> RegexError {

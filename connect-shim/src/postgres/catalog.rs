@@ -69,21 +69,6 @@ impl Catalog<'_> {
         Ok(self.tables(&wanted).await?.into_iter().next())
     }
 
-    /// Several tables, in no particular order.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn tables_named(&mut self, names: &[(String, String)]) -> Result<Vec<CatalogTable>, PostgresError> {
-        let mut found = Vec::with_capacity(names.len());
-        // One statement for some hundred tables; its text and its answer stay small.
-        for names in names.chunks(200) {
-            let list: Vec<String> =
-                names.iter().map(|(schema, name)| format!("({},{})", literal(schema), literal(name))).collect();
-            found.extend(self.tables(&format!("(n.nspname, c.relname) IN ({})", list.join(","))).await?);
-        }
-        Ok(found)
-    }
-
     async fn tables(&mut self, wanted: &str) -> Result<Vec<CatalogTable>, PostgresError> {
         let sql = format!(
             "SELECT c.oid, n.nspname, c.relname, a.attname, a.atttypid, a.atttypmod, \

@@ -9,22 +9,12 @@ use super::pgoutput::DecodeError;
 pub struct SqlState(pub String);
 
 impl SqlState {
-    /// The role may not do this.
-    pub const INSUFFICIENT_PRIVILEGE: &'static str = "42501";
     /// Something of this name is there already.
     pub const DUPLICATE_OBJECT: &'static str = "42710";
     /// What is meant is not there.
     pub const UNDEFINED_OBJECT: &'static str = "42704";
     /// Somebody else uses it.
     pub const OBJECT_IN_USE: &'static str = "55006";
-    /// It is not in a state for this, such as a slot whose log is gone.
-    pub const OBJECT_NOT_IN_PREREQUISITE_STATE: &'static str = "55000";
-    /// A table is not there.
-    pub const UNDEFINED_TABLE: &'static str = "42P01";
-    /// The statement took too long.
-    pub const QUERY_CANCELED: &'static str = "57014";
-    /// A lock was not to be had in time.
-    pub const LOCK_NOT_AVAILABLE: &'static str = "55P03";
 
     /// Whether it is this one.
     pub fn is(&self, code: &str) -> bool {

@@ -71,11 +71,7 @@ impl Partition {
             let batch = batch.map_err(|error| ScanError::Batch(error.to_string()))?;
             let header = batch.header();
             next = header.next_offset();
-            let is_aborted = header.attributes.is_transactional()
-                && aborted.iter().any(|one| {
-                    one.producer_id == header.producer_id
-                        && (one.first_offset..one.last_offset).contains(&header.base_offset)
-                });
+            let is_aborted = header.attributes.is_transactional() && aborted.iter().any(|one| one.covers(header));
             if is_aborted || header.attributes.is_control() {
                 continue;
             }

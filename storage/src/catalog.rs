@@ -227,10 +227,8 @@ impl Catalog {
         }
         // It is opened before it has its name: were it the other way round, and opening failed, what is appended from then
         // on would go into a file that nobody reads.
-        let temporary = self.path.with_extension("tmp");
         let disk = &*self.dir.disk;
-        disk.write_whole(&temporary, &content)?;
-        disk.sync_file(&temporary)?;
+        let temporary = disk.write_beside(&self.path, &content)?;
         let file = disk.open(&temporary, Access::Write).map_err(Error::io("open", &temporary))?;
         disk.rename(&temporary, &self.path).map_err(Error::io("replace", &self.path))?;
         self.file = file;

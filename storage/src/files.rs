@@ -91,10 +91,16 @@ impl dyn Disk {
 
     /// Replaces a file so that a crash, of the machine too, leaves either the old content or the new.
     pub(crate) fn write_atomically(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
+        let temporary = self.write_beside(path, content)?;
+        self.rename(&temporary, path).map_err(Error::io("replace", path))
+    }
+
+    /// Writes what is to take the place of a file, hands it to the disk and returns its path.
+    pub(crate) fn write_beside(&self, path: &Path, content: &[u8]) -> Result<PathBuf, Error> {
         let temporary = path.with_extension("tmp");
         self.write_whole(&temporary, content)?;
         self.sync_file(&temporary)?;
-        self.rename(&temporary, path).map_err(Error::io("replace", path))
+        Ok(temporary)
     }
 
     /// Hands a file, or a directory's list of names, to the disk, and waits for it.

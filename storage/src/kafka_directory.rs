@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::disk::{Disk, SystemDisk};
 use crate::error::Error;
-use crate::files::LOG;
+use crate::files::{LOG, PARTITION_METADATA};
 use crate::log::parse_kafka_uuid;
 
 const METADATA_LOG: &str = "__cluster_metadata-0";
@@ -205,7 +205,7 @@ fn partition_of(name: &str) -> Option<(String, i32)> {
 
 /// What `partition.metadata` says.
 fn topic_id(dir: &Path) -> Result<Option<Uuid>, Error> {
-    let content = (&SystemDisk as &dyn Disk).read_if_present(&dir.join("partition.metadata"))?.unwrap_or_default();
+    let content = (&SystemDisk as &dyn Disk).read_if_present(&dir.join(PARTITION_METADATA))?.unwrap_or_default();
     let content = String::from_utf8_lossy(&content);
     let id = content.lines().find_map(|line| line.strip_prefix("topic_id:"));
     Ok(id.and_then(|id| parse_kafka_uuid(id.trim())).filter(|id| !id.is_nil()))

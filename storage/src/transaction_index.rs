@@ -7,6 +7,8 @@
 
 use std::path::Path;
 
+use brooklet_protocol::records::BatchHeader;
+
 use crate::disk::Dir;
 use crate::entry_file::{EntryReader, EntryWriter};
 use crate::error::Error;
@@ -28,6 +30,11 @@ pub struct AbortedTransaction {
 }
 
 impl AbortedTransaction {
+    /// Whether a batch is part of it. Its marker is not.
+    pub fn covers(&self, header: &BatchHeader) -> bool {
+        self.producer_id == header.producer_id && (self.first_offset..self.last_offset).contains(&header.base_offset)
+    }
+
     pub(crate) fn encode(self) -> [u8; ENTRY_LEN] {
         let mut out = [0; ENTRY_LEN];
         out[..2].copy_from_slice(&VERSION.to_be_bytes());

@@ -275,15 +275,11 @@ fn fetched_batches(records: &Bytes, aborted: &[AbortedTransaction]) -> Result<Ve
     let fetched = batches(records.clone()).map(|batch| {
         let batch = batch.map_err(|_| ErrorCode::CorruptMessage)?;
         let header = batch.header();
-        let holds = |transaction: &AbortedTransaction| {
-            transaction.producer_id == header.producer_id
-                && (transaction.first_offset..transaction.last_offset).contains(&header.base_offset)
-        };
         let is_data = header.attributes.is_transactional() && !header.attributes.is_control();
         Ok(FetchedBatch {
             first: header.base_offset,
             last: header.next_offset() - 1,
-            aborted: is_data && aborted.iter().any(holds),
+            aborted: is_data && aborted.iter().any(|transaction| transaction.covers(header)),
         })
     });
     fetched.collect()

@@ -206,14 +206,11 @@ async fn open_data_dir(directory: &Path, node_id: i32) -> Result<DataDir, Storag
 }
 
 fn create_unless_there(node: &Node, name: &str, partitions: i32) -> Result<(), TopicError> {
-    let new = NewTopic {
+    let made = node.topics.by_name_or_create(name, &node.config().layers, || NewTopic {
         name: name.to_owned(),
         partitions,
         replication_factor: node.default_replication_factor(),
         configs: ConfigMap::new(),
-    };
-    match node.topics.create(&new, &node.config().layers) {
-        Ok(_) | Err(TopicError::Exists(_)) => Ok(()),
-        Err(error) => Err(error),
-    }
+    });
+    made.map(drop)
 }

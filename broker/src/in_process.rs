@@ -135,7 +135,6 @@ impl Broker {
             replication_factor: node.default_replication_factor(),
             configs: configs.collect::<ConfigMap>(),
         };
-        node.check_replication_factor(new.replication_factor)?;
         node.topics.create(&new, &node.config().layers)?;
         Ok(())
     }

@@ -110,7 +110,7 @@ impl Node {
         let tasks = TaskTracker::new();
         let data_dir = Arc::new(data_dir);
         let flusher = Arc::new(Flusher::new(config.broker.flush_before_ack));
-        let topics = Topics::open(Arc::clone(&data_dir), flusher, &mut config.layers, config.broker.node_id)?;
+        let topics = Topics::open(Arc::clone(&data_dir), flusher, &mut config.layers, &config.broker)?;
         config.broker = BrokerConfig::resolve(&config.layers)?;
         let topics = Arc::new(topics);
         let offsets_topic = offsets_topic(&config, Arc::clone(&topics));
@@ -186,25 +186,12 @@ impl Node {
         if !config.broker.auto_create_topics_enable {
             return self.topics.by_name(name).ok_or_else(|| TopicError::Unknown(name.to_owned()));
         }
-        if let Some(topic) = self.topics.by_name(name) {
-            return Ok(topic);
-        }
-        let replication_factor = self.default_replication_factor();
-        self.check_replication_factor(replication_factor)?;
         self.topics.by_name_or_create(name, &config.layers, || NewTopic {
             name: name.to_owned(),
             partitions: config.broker.num_partitions,
-            replication_factor,
+            replication_factor: self.default_replication_factor(),
             configs: ConfigMap::new(),
         })
-    }
-
-    /// Whether a topic may have so many replicas: any number, unless `brooklet.strict.replication` is true.
-    pub(crate) fn check_replication_factor(&self, factor: i16) -> Result<(), TopicError> {
-        match factor > 1 && self.config().broker.strict_replication {
-            true => Err(TopicError::InvalidReplicationFactor(factor)),
-            false => Ok(()),
-        }
     }
 
     /// Deletes a topic, with its offsets in all groups. Its files go in the background.

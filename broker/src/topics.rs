@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use crate::adoption;
-use crate::config::{BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
+use crate::config::{BrokerConfig, BrokerLayers, ConfigError, ConfigMap, INITIAL_DYNAMIC_DEFAULTS};
 use crate::features::{FeatureError, FeatureUpdate, FinalizedFeatures};
 use crate::flusher::Flusher;
 use crate::groups::topics_image::TopicImage;
@@ -127,6 +127,8 @@ pub(crate) struct NewTopic {
 pub(crate) struct Topics {
     data_dir: Arc<DataDir>,
     flusher: Arc<Flusher>,
+    /// `brooklet.strict.replication`.
+    strict_replication: bool,
     by_name: TopicMap<Arc<str>>,
     by_id: TopicMap<Uuid>,
     /// Names by how metrics write them, of those in which that makes a difference.
@@ -160,7 +162,7 @@ impl Topics {
         data_dir: Arc<DataDir>,
         flusher: Arc<Flusher>,
         layers: &mut BrokerLayers,
-        node_id: i32,
+        config: &BrokerConfig,
     ) -> Result<Self, TopicError> {
         let durability = if flusher.before_ack() { Durability::Machine } else { Durability::Process };
         let machine_stopped = data_dir.previous_stop() == PreviousStop::MachineStopped;
@@ -210,12 +212,13 @@ impl Topics {
         }
         let dynamic = |entity: &str| recorded.broker_configs.get(entity).cloned();
         layers.dynamic_default = dynamic("").unwrap_or_else(initial_dynamic_defaults);
-        if let Some(configs) = dynamic(&node_id.to_string()) {
+        if let Some(configs) = dynamic(&config.node_id.to_string()) {
             layers.dynamic_broker = configs;
         }
         let opened = Self {
             data_dir,
             flusher,
+            strict_replication: config.strict_replication,
             by_name: TopicMap::default(),
             by_id: TopicMap::default(),
             by_metric_name: DashMap::with_shard_amount(4),
@@ -249,12 +252,15 @@ impl Topics {
         all
     }
 
-    /// Whether a topic could have so many partitions.
-    pub(crate) fn check_count(partitions: i32) -> Result<(), TopicError> {
+    /// Whether a new topic could have so many partitions, and so many replicas of each.
+    pub(crate) fn check_counts(&self, partitions: i32, replication_factor: i16) -> Result<(), TopicError> {
         if !(1..=MAX_PARTITIONS).contains(&partitions) {
             return Err(TopicError::InvalidPartitions(format!(
                 "number of partitions must be between 1 and {MAX_PARTITIONS}, not {partitions}"
             )));
+        }
+        if replication_factor > 1 && self.strict_replication {
+            return Err(TopicError::InvalidReplicationFactor(replication_factor));
         }
         Ok(())
     }
@@ -294,7 +300,7 @@ impl Topics {
     pub(crate) fn create(&self, new: &NewTopic, layers: &BrokerLayers) -> Result<Arc<Topic>, TopicError> {
         let mut recorded = self.recorded.lock();
         self.check_name(&new.name)?;
-        Self::check_count(new.partitions)?;
+        self.check_counts(new.partitions, new.replication_factor)?;
         let settings = TopicSettings::resolve(new.configs.clone(), layers)?;
         let record = TopicRecord {
             name: new.name.clone(),

@@ -72,14 +72,14 @@ impl Destination for BrokerDestination {
 
     fn ensure_topic(&self, topic: &TopicSpec) -> Result<(), DestinationError> {
         let config = self.node.config();
-        let new = NewTopic {
+        let made = self.node.topics.by_name_or_create(&topic.name, &config.layers, || NewTopic {
             name: topic.name.clone(),
             partitions: if topic.partitions == -1 { config.broker.num_partitions } else { topic.partitions },
             replication_factor: self.node.default_replication_factor(),
             configs: topic.configs.clone(),
-        };
-        match self.node.topics.create(&new, &config.layers) {
-            Ok(_) | Err(TopicError::Exists(_)) => Ok(()),
+        });
+        match made {
+            Ok(_) => Ok(()),
             Err(TopicError::Storage(error)) => Err(DestinationError::Unavailable(error.to_string())),
             Err(error) => Err(DestinationError::Refused(error.to_string())),
         }

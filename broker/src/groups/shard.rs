@@ -425,8 +425,12 @@ impl GroupShard {
     }
 
     fn group_or_new(&mut self, group_id: &str, now: Now) -> &mut Group {
-        let id: Arc<str> = group_id.into();
-        self.groups.entry(Arc::clone(&id)).or_insert_with(|| Group::empty(id, now.wall_ms))
+        // Most are there: an id is only copied for a new one.
+        if !self.groups.contains_key(group_id) {
+            let id: Arc<str> = group_id.into();
+            self.groups.insert(Arc::clone(&id), Group::empty(id, now.wall_ms));
+        }
+        self.groups.get_mut(group_id).expect("it is there by now")
     }
 
     /// Lets a classic group take a step; `None` if there is no such group, or it is of another kind.

@@ -110,7 +110,7 @@ fn change_topic(cx: &RequestContext, name: &str, change: &Change, validate_only:
     let found = cx.node.topics.by_name(name);
     let overrides = match change {
         Change::Some(changes) => {
-            let present = found.map(|topic| topic.settings().overrides.clone()).unwrap_or_default();
+            let present = found.as_ref().map(|topic| topic.settings().overrides.clone()).unwrap_or_default();
             changed_topic(&present, changes).map_err(|error| refused(&error))?
         }
         Change::All(configs) => configs.clone(),
@@ -120,7 +120,7 @@ fn change_topic(cx: &RequestContext, name: &str, change: &Change, validate_only:
     }
     check_name(name).map_err(|error| refusal(&error))?;
     validate_topic(&overrides, &config.layers).map_err(|error| refused(&error))?;
-    let topic = topic(cx, name)?;
+    let topic = found.ok_or_else(|| refusal(&TopicError::Unknown(name.to_owned())))?;
     if validate_only {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use super::{refusal, text};
 use crate::apis::{Api, RequestContext};
 use crate::config::{BrokerLayers, TopicConfig, created_topic, parse_created};
 use crate::quotas::mutation::MutationQuota;
-use crate::topics::{NewTopic, TopicError, Topics};
+use crate::topics::{NewTopic, TopicError};
 
 pub(crate) const API: Api = Api::new::<CreateTopicsRequest>("CreateTopics", 2..=7);
 
@@ -117,8 +117,7 @@ fn new_topic(cx: &RequestContext, topic: &CreatableTopic, layers: &BrokerLayers)
             return Err(Refused(ErrorCode::InvalidReplicationFactor, message));
         }
     };
-    Topics::check_count(partitions)?;
-    cx.node.check_replication_factor(replication_factor)?;
+    cx.node.topics.check_counts(partitions, replication_factor)?;
     Ok(NewTopic { name, partitions, replication_factor, configs })
 }
 

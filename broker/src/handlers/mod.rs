@@ -93,6 +93,15 @@ fn text(value: impl Into<String>) -> StrBytes {
     StrBytes::from_string(value.into())
 }
 
+/// Gives each offset that was handed to a group its outcome, or all of them one. Those that were refused before keep theirs.
+fn settle_commits(outcomes: &mut [ErrorCode], committed: Result<Vec<ErrorCode>, ErrorCode>) {
+    let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
+    match committed {
+        Ok(committed) => pending.zip(committed).for_each(|(outcome, committed)| *outcome = committed),
+        Err(error) => pending.for_each(|outcome| *outcome = error),
+    }
+}
+
 fn topic_name(name: &str) -> TopicName {
     TopicName(text(name))
 }

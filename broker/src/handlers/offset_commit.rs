@@ -9,6 +9,7 @@ use brooklet_protocol::messages::offset_commit_request::OffsetCommitRequestTopic
 use brooklet_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
 use brooklet_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 
+use super::settle_commits;
 use crate::apis::{Api, RequestContext};
 use crate::groups::requests::{CommitRequest, MemberIdentity, OffsetToCommit};
 
@@ -54,12 +55,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
     if commit.offsets.is_empty() {
         return response(request.topics, outcomes);
     }
-    let committed = cx.node.groups.commit(commit).await;
-    let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
-    match committed {
-        Ok(committed) => pending.zip(committed).for_each(|(outcome, committed)| *outcome = committed),
-        Err(error) => pending.for_each(|outcome| *outcome = error),
-    }
+    settle_commits(&mut outcomes, cx.node.groups.commit(commit).await);
     response(request.topics, outcomes)
 }
 

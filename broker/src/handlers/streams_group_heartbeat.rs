@@ -20,7 +20,7 @@ use crate::groups::consumer::requests::GroupError;
 use crate::groups::streams::requests::{
     EndpointPartitions, StatusCode, StreamsHeartbeatRequest, StreamsHeartbeatResponse,
 };
-use crate::topics::{NewTopic, TopicError, check_name, is_internal};
+use crate::topics::{NewTopic, check_name, is_internal};
 
 pub(crate) const API: Api = Api::new::<StreamsGroupHeartbeatRequest>("StreamsGroupHeartbeat", 0..=0);
 
@@ -79,7 +79,7 @@ fn create_topics(cx: &RequestContext, topics: &[TopicInfo]) -> Vec<String> {
     const TOLD: usize = 3;
     let layers = &cx.node.config().layers;
     let failures = topics.iter().filter_map(|topic| {
-        let new = NewTopic {
+        let created = cx.node.topics.by_name_or_create(&topic.name, layers, || NewTopic {
             name: topic.name.clone(),
             partitions: topic.partitions,
             // Clients send 0 or -1 for the broker's default.
@@ -88,10 +88,9 @@ fn create_topics(cx: &RequestContext, topics: &[TopicInfo]) -> Vec<String> {
                 factor => factor,
             },
             configs: topic.configs.clone(),
-        };
-        let checked = cx.node.check_replication_factor(new.replication_factor);
-        match checked.and_then(|()| cx.node.topics.create(&new, layers)) {
-            Ok(_) | Err(TopicError::Exists(_)) => None,
+        });
+        match created {
+            Ok(_) => None,
             Err(error) => {
                 tracing::warn!(%error, topic = topic.name, "internal topic of a streams group not created");
                 Some(format!("{} ({error})", topic.name))

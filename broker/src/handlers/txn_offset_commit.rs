@@ -10,6 +10,7 @@ use brooklet_protocol::messages::txn_offset_commit_response::{
 };
 use brooklet_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
+use super::settle_commits;
 use crate::apis::{Api, RequestContext};
 use crate::groups::requests::{CommitRequest, MemberIdentity, OffsetToCommit, TransactionalCommit};
 use crate::topics::CONSUMER_OFFSETS;
@@ -41,12 +42,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: TxnOffsetCommitRequest)
         }
     }
     if !offsets.is_empty() {
-        let committed = commit(cx, &request, offsets).await;
-        let pending = outcomes.iter_mut().filter(|outcome| **outcome == ErrorCode::None);
-        match committed {
-            Ok(committed) => pending.zip(committed).for_each(|(outcome, committed)| *outcome = committed),
-            Err(error) => pending.for_each(|outcome| *outcome = error),
-        }
+        settle_commits(&mut outcomes, commit(cx, &request, offsets).await);
     }
     let mut outcomes = outcomes.into_iter();
     let topics = request.topics.into_iter().map(|topic| {

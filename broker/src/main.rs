@@ -7,7 +7,7 @@ mod connect;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use brooklet::{Broker, BrokerBuilder};
@@ -26,6 +26,8 @@ use crate::connect::Connect;
 
 /// More threads than this would only hold memory: what a request does between waits is short.
 const MAX_WORKERS: usize = 4;
+/// How long after a start its code is kept in memory for whoever comes at once.
+const KEEP_START_UP_CODE: Duration = Duration::from_secs(1);
 /// Files are opened, synced and removed off the runtime's threads.
 const MAX_BLOCKING: usize = 8;
 
@@ -102,6 +104,8 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         broker.data_dir().display(),
     );
 
+    tokio::spawn(release_start_up_code());
+
     let signal = stop.next().await;
     tracing::info!("{signal} received, stopping");
     readiness.send_replace(Readiness::Stopping);
@@ -118,6 +122,14 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         signal = stop.next() => tracing::warn!("{signal} received again, stopping at once"),
     }
     Ok(())
+}
+
+/// Of a hundred brokers that a morning starts, most wait: then the code that only a start needs is no longer theirs.
+async fn release_start_up_code() {
+    tokio::time::sleep(KEEP_START_UP_CODE).await;
+    if let Err(error) = brooklet_storage::release_program_pages() {
+        tracing::debug!(%error, "the memory of start-up's code is kept");
+    }
 }
 
 fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {

@@ -41,6 +41,7 @@ pub use error::{AppendError, Error, ReadError};
 pub use kafka_directory::{KafkaDirectory, KafkaTopic};
 pub use leader_epochs::LeaderEpochs;
 pub use log::{AppendOrigin, Appended, FlushPlan, LogConfig, LogId, LogOrigin, PartitionLog};
+pub use mmap::release_program_pages;
 pub use producer_state::{ProducerError, ProducerStateEntry, VerificationGuard};
 pub use transaction_index::AbortedTransaction;
 pub use view::{LogSlice, LogView, TimestampAndOffset};

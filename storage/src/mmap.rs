@@ -24,6 +24,7 @@
 #![allow(unsafe_code)]
 
 mod fault;
+mod program;
 
 use std::fs::File;
 use std::io;
@@ -40,6 +41,8 @@ use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 use crate::disk::{Access, Dir, DiskFile};
 use crate::resident::{self, Resident};
 use fault::Watch;
+
+pub use program::release_program_pages;
 
 /// Files grow by their own length, within these bounds, in bytes.
 const GROWTH: Range<usize> = 4096..1 << 20;

@@ -70,24 +70,40 @@ impl WireClient {
 
     /// Makes a topic by asking for its metadata, as a client that has just started does.
     pub fn auto_create(&mut self, topic: &str) {
-        let named = MetadataRequestTopic::default().with_name(Some(topic_name(topic)));
-        let request = MetadataRequest::default().with_topics(Some(vec![named])).with_allow_auto_topic_creation(true);
-        let response = self.call(12, &request);
+        let response = self.call(12, &metadata_request(topic));
         assert_eq!(response.topics[0].error_code, 0);
     }
 
     /// Writes one record to partition 0 and waits for its acknowledgement. Returns its offset.
     pub fn produce(&mut self, topic: &str, value: &[u8]) -> i64 {
-        let mut builder = BatchBuilder::new();
-        builder.push(1_700_000_000_000, None, Some(value), &[]);
-        let data = PartitionProduceData::default().with_records(Some(builder.build().unwrap()));
-        let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![data]);
-        let request = ProduceRequest::default().with_acks(-1).with_timeout_ms(1000).with_topic_data(vec![topic]);
-        let response = self.call(9, &request);
+        let response = self.call(9, &produce_request(topic, value));
         let partition = &response.responses[0].partition_responses[0];
         assert_eq!(partition.error_code, 0);
         partition.base_offset
     }
+
+    /// Makes a topic and writes its first record, as [`Self::auto_create`] and [`Self::produce`] do.
+    ///
+    /// # Errors
+    /// If the broker cannot do it yet.
+    pub fn write_first(&mut self, topic: &str) -> io::Result<()> {
+        let checked = |code| if code == 0 { Ok(()) } else { Err(io::Error::other(format!("error {code}"))) };
+        checked(self.ask(12, &metadata_request(topic))?.topics[0].error_code)?;
+        checked(self.ask(9, &produce_request(topic, b"first"))?.responses[0].partition_responses[0].error_code)
+    }
+}
+
+fn metadata_request(topic: &str) -> MetadataRequest {
+    let named = MetadataRequestTopic::default().with_name(Some(topic_name(topic)));
+    MetadataRequest::default().with_topics(Some(vec![named])).with_allow_auto_topic_creation(true)
+}
+
+fn produce_request(topic: &str, value: &[u8]) -> ProduceRequest {
+    let mut builder = BatchBuilder::new();
+    builder.push(1_700_000_000_000, None, Some(value), &[]);
+    let data = PartitionProduceData::default().with_records(Some(builder.build().unwrap()));
+    let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![data]);
+    ProduceRequest::default().with_acks(-1).with_timeout_ms(1000).with_topic_data(vec![topic])
 }
 
 fn topic_name(name: &str) -> TopicName {

@@ -1,0 +1,125 @@
+//! The clients that load a broker: Apache Kafka's own tools, kcat, and loops on librdkafka for what takes one record at a
+//! time.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use brooklet_tests::java;
+use serde_json::Value;
+
+/// Throughput in records and bytes per second.
+pub(crate) struct Throughput {
+    pub(crate) records: f64,
+    pub(crate) mb: f64,
+}
+
+/// Milliseconds at quantiles of a latency.
+pub(crate) struct Latency {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) p999: f64,
+}
+
+/// A produce run.
+pub(crate) struct Load<'a> {
+    pub(crate) bootstrap: &'a str,
+    pub(crate) topic: &'a str,
+    pub(crate) records: u64,
+    pub(crate) size: u64,
+    pub(crate) acks: &'a str,
+    pub(crate) codec: &'a str,
+}
+
+/// `kafka-producer-perf-test.sh`, as fast as it can or at a fixed rate (records a second).
+pub(crate) fn producer_performance(load: &Load<'_>, rate: Option<u64>) -> (Throughput, Latency) {
+    let mut command = tool("org.apache.kafka.tools.ProducerPerformance");
+    command.args(["--topic", load.topic, "--num-records", &load.records.to_string()]);
+    command.args(["--record-size", &load.size.to_string()]);
+    command.args(["--throughput", &rate.map_or("-1".to_owned(), |rate| rate.to_string())]);
+    command.args(["--bootstrap-server", load.bootstrap, "--command-property"]);
+    command.args([format!("acks={}", load.acks), format!("compression.type={}", load.codec)]);
+    // More than one batch of the largest record fits, as kafka-producer-perf-test's users set it.
+    command.args(["max.request.size=2097152", "buffer.memory=67108864"]);
+    let output = run(command);
+    // "N records sent, R records/sec (M MB/sec), A ms avg latency, X ms max latency, P ms 50th, … 95th, … 99th, … 99.9th."
+    let line =
+        output.lines().rfind(|line| line.contains("99.9th")).unwrap_or_else(|| panic!("no figures in: {output}"));
+    let number = |before: &str| -> f64 {
+        let at = line.find(before).unwrap_or_else(|| panic!("no {before} in {line}"));
+        let head = line[..at].trim_end();
+        let begin = head.rfind([' ', '(']).map_or(0, |at| at + 1);
+        head[begin..].parse().unwrap_or_else(|_| panic!("no number before {before} in {line}"))
+    };
+    let throughput = Throughput { records: number("records/sec"), mb: number("MB/sec") };
+    (throughput, Latency { p50: number("ms 50th"), p99: number("ms 99th"), p999: number("ms 99.9th") })
+}
+
+/// `kafka-consumer-perf-test.sh`: how fast it fetches, its joining of a group apart.
+pub(crate) fn consumer_performance(bootstrap: &str, topic: &str, records: u64) -> Throughput {
+    let mut command = tool("org.apache.kafka.tools.ConsumerPerformance");
+    command.args(["--bootstrap-server", bootstrap, "--topic", topic, "--num-records", &records.to_string()]);
+    command.args(["--timeout", "60000", "--hide-header"]);
+    let output = run(command);
+    // start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms,
+    // fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec
+    let line = output.lines().rfind(|line| line.split(", ").count() == 10);
+    let line = line.unwrap_or_else(|| panic!("no figures in: {output}"));
+    let fields: Vec<&str> = line.split(", ").collect();
+    Throughput { records: fields[9].parse().unwrap(), mb: fields[8].parse().unwrap() }
+}
+
+/// kcat writes lines that a file holds.
+pub(crate) fn kcat_produce(load: &Load<'_>, lines: &PathBuf) -> Throughput {
+    let mut command = Command::new("kcat");
+    command.args(["-P", "-q", "-b", load.bootstrap, "-t", load.topic, "-p", "0", "-l"]).arg(lines);
+    command.args(["-X", &format!("acks={}", load.acks), "-X", &format!("compression.codec={}", load.codec)]);
+    command.args(["-X", "queue.buffering.max.messages=1000000", "-X", "message.max.bytes=2097152"]);
+    let seconds = timed(command);
+    throughput(load.records, load.size, seconds)
+}
+
+/// kcat reads a partition from its beginning to its end.
+pub(crate) fn kcat_consume(bootstrap: &str, topic: &str, records: u64, size: u64) -> Throughput {
+    let mut command = Command::new("kcat");
+    command.args(["-C", "-q", "-e", "-u", "-b", bootstrap, "-t", topic, "-p", "0", "-o", "beginning"]);
+    command.args(["-c", &records.to_string()]).args(["-f", ""]);
+    let seconds = timed(command);
+    throughput(records, size, seconds)
+}
+
+/// A loop on librdkafka (`loops.py`), which answers with one JSON object.
+pub(crate) fn looped(bootstrap: &str, what: &[&str]) -> Value {
+    let mut command = Command::new(brooklet_tests::root().join(".tools/venv/bin/python"));
+    command.arg(brooklet_tests::root().join("benches/compare/loops.py")).arg(bootstrap).args(what);
+    let output = run(command);
+    let line = output.lines().last().unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|_| panic!("{what:?} said: {output}"))
+}
+
+fn throughput(records: u64, size: u64, seconds: f64) -> Throughput {
+    let bytes = (records * size) as f64;
+    Throughput { records: records as f64 / seconds, mb: bytes / f64::from(1 << 20) / seconds }
+}
+
+/// One of Apache Kafka's tools with the memory that its scripts give it.
+fn tool(class: &str) -> Command {
+    let mut command = Command::new("java");
+    command.args(["-Xmx512M", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]);
+    command.args(["-cp", &java::class_path(&["kafka"]), class]);
+    command
+}
+
+fn run(mut command: Command) -> String {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+fn timed(mut command: Command) -> f64 {
+    let begun = Instant::now();
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{command:?}: {status}");
+    begun.elapsed().as_secs_f64()
+}

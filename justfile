@@ -47,6 +47,12 @@ fuzz seconds="60":
 bench *args:
     cargo bench --package brooklet-benches {{args}}
 
+# Brooklet beside Apache Kafka, the same clients on this machine: target/comparison. `just compare --help` says what else there is;
+# `scripts/setup peers` before it, and `--peers`, for the other light brokers.
+compare *args:
+    scripts/setup kafka python kcat
+    BROOKLET_BINARY=$(scripts/release) cargo run --release --quiet --package brooklet-benches --bin compare -- {{args}}
+
 # Licences and sources of all dependencies (installs cargo-deny if it is not there).
 deny:
     command -v cargo-deny > /dev/null || cargo install cargo-deny --locked
@@ -58,12 +64,12 @@ figures:
     BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test figures --test storage_figures \
         -- --ignored --nocapture --test-threads=1
 
-# The static binary: target/x86_64-unknown-linux-gnu/release/brooklet.
+# The static binary: target/x86_64-unknown-linux-gnu/dist/brooklet.
 release:
     scripts/release
 
 # Rewrites what is generated in docs/.
 docs:
     UPDATE_DOCS=1 cargo test --package brooklet --lib compatibility
-    UPDATE_DOCS=1 cargo test --package brooklet --test config_reference
+    UPDATE_DOCS=1 cargo test --package brooklet --test config
     UPDATE_DOCS=1 cargo test --package brooklet-tests --test clients

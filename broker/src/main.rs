@@ -15,7 +15,9 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{fmt, reload};
 
 use crate::admin::Readiness;
 #[cfg(feature = "connect")]
@@ -154,19 +156,16 @@ fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
 type SetLevels = Box<dyn Fn(&str) + Send + Sync>;
 
 fn log_to_stderr(asked: &str) -> anyhow::Result<SetLevels> {
-    let filter = EnvFilter::builder().parse(asked).with_context(|| format!("--log {asked}"))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .with_filter_reloading();
-    let filter = subscriber.reload_handle();
-    subscriber.init();
+    let levels: Targets = asked.parse().with_context(|| format!("--log {asked}"))?;
+    let (levels, current) = reload::Layer::new(levels);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
+    tracing_subscriber::registry().with(levels).with(lines).init();
     let asked = asked.to_owned();
     Ok(Box::new(move |levels| {
-        let changed = EnvFilter::builder().parse(format!("{asked},{levels}"));
-        let followed = changed.map_err(anyhow::Error::from).and_then(|changed| Ok(filter.reload(changed)?));
+        // An empty directive would be one for everything, at the finest level.
+        let all = [asked.as_str(), levels].into_iter().filter(|levels| !levels.is_empty());
+        let changed = all.collect::<Vec<_>>().join(",").parse::<Targets>();
+        let followed = changed.map_err(anyhow::Error::from).and_then(|changed| Ok(current.reload(changed)?));
         if let Err(error) = followed {
             tracing::warn!(%error, levels, "log levels not followed");
         }

@@ -31,7 +31,7 @@ pub fn render_markdown() -> String {
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Made from the tables in broker/src/config: UPDATE_DOCS=1 cargo test -p brooklet --test config_reference -->
+<!-- Made from the tables in broker/src/config: UPDATE_DOCS=1 cargo test -p brooklet --test config -->
 
 Every config of Apache Kafka 4.3.1 is known here, by Kafka's name, and checked by Kafka's rules. A config either
 works or has no effect, in which case the tables say why: it is accepted, stored and shown, so that a production

@@ -2,7 +2,7 @@
 //! what a restart keeps.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! The resources beside topics and the broker that have configs: loggers, and subscriptions to clients' metrics.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet::Broker;
 use brooklet_protocol::messages::alter_configs_request as replacing;

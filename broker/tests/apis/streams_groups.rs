@@ -1,7 +1,7 @@
 //! Streams groups over the wire (KIP-1071): internal topics, tasks, offsets, administration, a restart.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet::{Broker, BrokerBuilder};
 use brooklet_protocol::messages::describe_configs_request::DescribeConfigsResource;

@@ -2,7 +2,7 @@
 //! version, and says what it should.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet::{Broker, Record};
 use brooklet_protocol::Request;

@@ -2,7 +2,7 @@
 //! Kafka 4.3.1 has passed these tests too (`KAFKA_AT`, with one thread: the levels are the whole cluster's).
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use std::collections::BTreeMap;
 

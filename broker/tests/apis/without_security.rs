@@ -2,7 +2,7 @@
 //! broker of Apache Kafka 4.3.1 has passed these tests too (`KAFKA_AT`).
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet_protocol::StrBytes;
 use brooklet_protocol::messages::create_acls_request::AclCreation;

@@ -12,8 +12,8 @@ use brooklet::config::{
     broker_config, created_topic, describe_broker, describe_dynamic_default, describe_topic,
 };
 
-const TOPIC_FIXTURE: &str = include_str!("fixtures/kafka_topic_configs.tsv");
-const BROKER_FIXTURE: &str = include_str!("fixtures/kafka_broker_configs.tsv");
+const TOPIC_FIXTURE: &str = include_str!("../fixtures/kafka_topic_configs.tsv");
+const BROKER_FIXTURE: &str = include_str!("../fixtures/kafka_broker_configs.tsv");
 
 /// A line of a fixture, or what ours would be.
 #[derive(Debug, Clone, PartialEq)]

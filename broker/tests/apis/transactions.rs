@@ -2,7 +2,7 @@
 //! in the middle.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 //! too (`KAFKA_AT`).
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 //! connection is not read for so long.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use std::time::{Duration, Instant};
 

@@ -14,6 +14,6 @@ fn the_committed_reference_is_up_to_date() {
     let committed = fs::read_to_string(&path).expect("the reference can be read");
     assert!(
         committed == rendered,
-        "docs/configuration.md is out of date: UPDATE_DOCS=1 cargo test -p brooklet --test config_reference"
+        "docs/configuration.md is out of date: UPDATE_DOCS=1 cargo test -p brooklet --test config"
     );
 }

@@ -1,7 +1,7 @@
 //! Each API of transactions at every version that the broker says it answers.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet::Broker;
 use brooklet_protocol::Request;

@@ -2,7 +2,7 @@
 //! A stock broker of Apache Kafka 4.3.1 has passed these tests too (`KAFKA_AT`).
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet::Broker;
 use brooklet_protocol::StrBytes;

@@ -1,7 +1,7 @@
 //! Consumer groups (KIP-848) on the wire: both APIs at every version, and what the APIs of classic groups say of them.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet::{Broker, BrokerBuilder};
 use brooklet_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;

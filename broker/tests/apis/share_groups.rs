@@ -1,7 +1,7 @@
 //! Share groups (KIP-932) on the wire: membership, offsets, and the share coordinator's own APIs.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 //! and refusals that only they can tell.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use brooklet::Broker;
 use brooklet_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};

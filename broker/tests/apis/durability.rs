@@ -1,7 +1,7 @@
 //! What an acknowledgement waits for, what becomes of a log that cannot be written, and whose log it was before.
 #![allow(clippy::unwrap_used)]
 
-mod wire;
+use crate::wire;
 
 use std::path::Path;
 use std::process::Command;

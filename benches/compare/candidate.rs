@@ -95,6 +95,11 @@ impl Running {
         self.candidate.name()
     }
 
+    /// Whether it is one of the light brokers.
+    pub(crate) fn is_peer(&self) -> bool {
+        peer(self.candidate.kind).is_some()
+    }
+
     pub(crate) fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }

@@ -2,11 +2,14 @@
 //! time.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use brooklet_tests::java;
 use serde_json::Value;
+
+/// How long one run of a client may take.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Throughput in records and bytes per second.
 pub(crate) struct Throughput {
@@ -32,7 +35,7 @@ pub(crate) struct Load<'a> {
 }
 
 /// `kafka-producer-perf-test.sh`, as fast as it can or at a fixed rate (records a second).
-pub(crate) fn producer_performance(load: &Load<'_>, rate: Option<u64>) -> (Throughput, Latency) {
+pub(crate) fn producer_performance(load: &Load<'_>, rate: Option<u64>) -> Result<(Throughput, Latency), String> {
     let mut command = tool("org.apache.kafka.tools.ProducerPerformance");
     command.args(["--topic", load.topic, "--num-records", &load.records.to_string()]);
     command.args(["--record-size", &load.size.to_string()]);
@@ -41,7 +44,7 @@ pub(crate) fn producer_performance(load: &Load<'_>, rate: Option<u64>) -> (Throu
     command.args([format!("acks={}", load.acks), format!("compression.type={}", load.codec)]);
     // More than one batch of the largest record fits, as kafka-producer-perf-test's users set it.
     command.args(["max.request.size=2097152", "buffer.memory=67108864"]);
-    let output = run(command);
+    let output = run(command)?;
     // "N records sent, R records/sec (M MB/sec), A ms avg latency, X ms max latency, P ms 50th, … 95th, … 99th, … 99.9th."
     let line =
         output.lines().rfind(|line| line.contains("99.9th")).unwrap_or_else(|| panic!("no figures in: {output}"));
@@ -52,49 +55,50 @@ pub(crate) fn producer_performance(load: &Load<'_>, rate: Option<u64>) -> (Throu
         head[begin..].parse().unwrap_or_else(|_| panic!("no number before {before} in {line}"))
     };
     let throughput = Throughput { records: number("records/sec"), mb: number("MB/sec") };
-    (throughput, Latency { p50: number("ms 50th"), p99: number("ms 99th"), p999: number("ms 99.9th") })
+    Ok((throughput, Latency { p50: number("ms 50th"), p99: number("ms 99th"), p999: number("ms 99.9th") }))
 }
 
 /// `kafka-consumer-perf-test.sh`: how fast it fetches, its joining of a group apart.
-pub(crate) fn consumer_performance(bootstrap: &str, topic: &str, records: u64) -> Throughput {
+pub(crate) fn consumer_performance(bootstrap: &str, topic: &str, records: u64) -> Result<Throughput, String> {
     let mut command = tool("org.apache.kafka.tools.ConsumerPerformance");
     command.args(["--bootstrap-server", bootstrap, "--topic", topic, "--num-records", &records.to_string()]);
     command.args(["--timeout", "60000", "--hide-header"]);
-    let output = run(command);
+    let output = run(command)?;
     // start.time, end.time, data.consumed.in.MB, MB.sec, data.consumed.in.nMsg, nMsg.sec, rebalance.time.ms,
     // fetch.time.ms, fetch.MB.sec, fetch.nMsg.sec
     let line = output.lines().rfind(|line| line.split(", ").count() == 10);
-    let line = line.unwrap_or_else(|| panic!("no figures in: {output}"));
+    let line = line.ok_or_else(|| format!("no figures in: {output}"))?;
     let fields: Vec<&str> = line.split(", ").collect();
-    Throughput { records: fields[9].parse().unwrap(), mb: fields[8].parse().unwrap() }
+    Ok(Throughput { records: fields[9].parse().unwrap(), mb: fields[8].parse().unwrap() })
 }
 
 /// kcat writes lines that a file holds.
-pub(crate) fn kcat_produce(load: &Load<'_>, lines: &PathBuf) -> Throughput {
+pub(crate) fn kcat_produce(load: &Load<'_>, lines: &PathBuf) -> Result<Throughput, String> {
     let mut command = Command::new("kcat");
     command.args(["-P", "-q", "-b", load.bootstrap, "-t", load.topic, "-p", "0", "-l"]).arg(lines);
     command.args(["-X", &format!("acks={}", load.acks), "-X", &format!("compression.codec={}", load.codec)]);
     command.args(["-X", "queue.buffering.max.messages=1000000", "-X", "message.max.bytes=2097152"]);
-    let seconds = timed(command);
-    throughput(load.records, load.size, seconds)
+    let seconds = timed(command)?;
+    Ok(throughput(load.records, load.size, seconds))
 }
 
 /// kcat reads a partition from its beginning to its end.
-pub(crate) fn kcat_consume(bootstrap: &str, topic: &str, records: u64, size: u64) -> Throughput {
+pub(crate) fn kcat_consume(bootstrap: &str, topic: &str, records: u64, size: u64) -> Result<Throughput, String> {
     let mut command = Command::new("kcat");
     command.args(["-C", "-q", "-e", "-u", "-b", bootstrap, "-t", topic, "-p", "0", "-o", "beginning"]);
     command.args(["-c", &records.to_string()]).args(["-f", ""]);
-    let seconds = timed(command);
-    throughput(records, size, seconds)
+    let seconds = timed(command)?;
+    Ok(throughput(records, size, seconds))
 }
 
 /// A loop on librdkafka (`loops.py`), which answers with one JSON object.
-pub(crate) fn looped(bootstrap: &str, what: &[&str]) -> Value {
+pub(crate) fn looped(bootstrap: &str, pid: u32, what: &[&str]) -> Result<Value, String> {
     let mut command = Command::new(brooklet_tests::root().join(".tools/venv/bin/python"));
     command.arg(brooklet_tests::root().join("benches/compare/loops.py")).arg(bootstrap).args(what);
-    let output = run(command);
+    command.env("BROKER_PID", pid.to_string());
+    let output = run(command)?;
     let line = output.lines().last().unwrap_or_default();
-    serde_json::from_str(line).unwrap_or_else(|_| panic!("{what:?} said: {output}"))
+    serde_json::from_str(line).map_err(|_| format!("{what:?} said: {output}"))
 }
 
 fn throughput(records: u64, size: u64, seconds: f64) -> Throughput {
@@ -110,16 +114,34 @@ fn tool(class: &str) -> Command {
     command
 }
 
-fn run(mut command: Command) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
+fn run(mut command: Command) -> Result<String, String> {
+    let output = within(&mut command)?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
-    text
+    if !output.status.success() {
+        return Err(format!("{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(text)
 }
 
-fn timed(mut command: Command) -> f64 {
+fn timed(mut command: Command) -> Result<f64, String> {
     let begun = Instant::now();
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).status().unwrap();
-    assert!(status.success(), "{command:?}: {status}");
-    begun.elapsed().as_secs_f64()
+    let output = within(&mut command)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(seconds)
+}
+
+/// Runs a client, which is killed if it does not end: some brokers leave theirs waiting for ever.
+fn within(command: &mut Command) -> Result<Output, String> {
+    let mut patient = Command::new("timeout");
+    patient.args(["--kill-after=5", &PATIENCE.as_secs().to_string()]).arg(command.get_program());
+    patient.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            patient.env(name, value);
+        }
+    }
+    patient.stdin(Stdio::null()).output().map_err(|error| error.to_string())
 }

@@ -22,7 +22,7 @@ const USAGE: &str = "compare [--quick] [--rounds N] [--only SECTION]... [--peers
 
   --quick     less data and fewer rounds: a look, not a result
   --rounds N  how often each figure is taken, turn by turn
-  --only S    start, latency, groups, topics, produce, consume, restart
+  --only S    start, groups, latency, topics, scale, produce, consume, restart
   --peers     the light brokers too, where scripts/setup peers has installed them
   --out DIR   where the result goes (default: target/comparison)";
 
@@ -39,14 +39,17 @@ fn main() {
             "--only" => plan.only.push(value()),
             "--out" => out = PathBuf::from(value()),
             "--peers" => peers = true,
-            "--bench" => {}
+            "--help" => {
+                println!("{USAGE}");
+                return;
+            }
             _ => stop(&format!("unknown argument {arg}")),
         }
     }
     let mut candidates = vec![
         Candidate::new(Kind::Brooklet),
         Candidate::new(Kind::ApacheKafka { heap: &["-Xmx1G", "-Xms1G"] }),
-        Candidate::new(Kind::ApacheKafkaSmallest { heap: &["-Xmx160M"] }),
+        Candidate::new(Kind::ApacheKafkaSmallest { heap: &["-Xmx256M"] }),
     ];
     if peers {
         candidates.extend(Candidate::installed_peers());

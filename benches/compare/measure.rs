@@ -25,6 +25,9 @@ pub(crate) fn all(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
     if plan.has("topics") {
         topics(plan, &running, report);
     }
+    if plan.has("scale") {
+        scale(plan, &running, report);
+    }
     if plan.has("produce") {
         produce(plan, &running, report);
     }
@@ -73,8 +76,9 @@ fn groups(plan: &Plan, running: &[Running], report: &mut Report) {
     for protocol in ["classic", "consumer"] {
         for _ in 0..plan.rounds {
             for broker in running {
-                let answer = clients::looped(&broker.bootstrap(), &["group", protocol]);
                 let what = format!("fresh {protocol} group, first poll to first record");
+                let answer = clients::looped(&broker.bootstrap(), broker.pid(), &["group", protocol]);
+                let Some(answer) = told(broker, &what, answer) else { continue };
                 let value = answer["first"].as_f64().unwrap();
                 note(broker.name(), &what, value, "ms");
                 report.add("groups", &what, "ms", Better::Lower, broker.name(), value);
@@ -91,7 +95,8 @@ fn latency(plan: &Plan, running: &[Running], report: &mut Report) {
                 ("one record in flight, to its ack", vec!["acks", &seconds]),
                 ("end to end at 1,000 records a second", vec!["end-to-end", &seconds, "1000"]),
             ] {
-                let answer = clients::looped(&broker.bootstrap(), &args);
+                let answer = clients::looped(&broker.bootstrap(), broker.pid(), &args);
+                let Some(answer) = told(broker, what, answer) else { continue };
                 let quantile = |name: &str| answer[name].as_f64().unwrap();
                 let latency = Latency { p50: quantile("p50"), p99: quantile("p99"), p999: quantile("p999") };
                 add_latency(report, broker, what, &latency);
@@ -102,8 +107,10 @@ fn latency(plan: &Plan, running: &[Running], report: &mut Report) {
                 let bootstrap = broker.bootstrap();
                 let load =
                     Load { bootstrap: &bootstrap, topic: &topic, records, size: 100, acks: "all", codec: "none" };
-                let (_, latency) = clients::producer_performance(&load, Some(rate));
-                add_latency(report, broker, &format!("Java's acks at {rate} records a second"), &latency);
+                let what = format!("Java's acks at {rate} records a second");
+                let measured = clients::producer_performance(&load, Some(rate));
+                let Some((_, latency)) = told(broker, &what, measured) else { continue };
+                add_latency(report, broker, &what, &latency);
             }
         }
     }
@@ -121,12 +128,36 @@ fn topics(plan: &Plan, running: &[Running], report: &mut Report) {
     let what = format!("{} topics one by one", plan.topics);
     for broker in running {
         let before = cpu_seconds(broker.pid());
-        let answer = clients::looped(&broker.bootstrap(), &["topics", &plan.topics.to_string()]);
+        let answer = clients::looped(&broker.bootstrap(), broker.pid(), &["topics", &plan.topics.to_string()]);
+        let Some(answer) = told(broker, &what, answer) else { continue };
         let value = answer["total"].as_f64().unwrap();
         note(broker.name(), &what, value, "ms");
         report.add("topics", &what, "ms", Better::Lower, broker.name(), value);
         let used = cpu_seconds(broker.pid()) - before;
         report.add("topics", &format!("{what}, processor"), "CPU s", Better::Lower, broker.name(), used);
+    }
+}
+
+/// Whether a request costs the same however much else there is.
+fn scale(plan: &Plan, running: &[Running], report: &mut Report) {
+    let seconds = plan.latency_seconds.to_string();
+    let partitions = plan.partitions.iter().map(|n| (*n, 0));
+    for (partitions, connections) in partitions.chain(plan.connections.iter().map(|n| (1, *n))) {
+        for broker in running.iter().filter(|broker| !broker.is_peer()) {
+            let (count, beside) = (partitions.to_string(), connections.to_string());
+            let args = ["acks", &seconds, &count, &beside];
+            let what = match connections {
+                0 => format!("one record in flight to {partitions} partitions in turn"),
+                _ => format!("one record in flight beside {connections} connections"),
+            };
+            let answer = clients::looped(&broker.bootstrap(), broker.pid(), &args);
+            let Some(answer) = told(broker, &what, answer) else { continue };
+            let p50 = answer["p50"].as_f64().unwrap();
+            note(broker.name(), &what, p50, "ms");
+            report.add("scale", &format!("{what}, p50"), "ms", Better::Lower, broker.name(), p50);
+            let cpu = answer["cpu"].as_f64().unwrap();
+            report.add("scale", &format!("{what}, processor"), "CPU µs", Better::Lower, broker.name(), cpu);
+        }
     }
 }
 
@@ -139,14 +170,17 @@ fn produce(plan: &Plan, running: &[Running], report: &mut Report) {
                 for client in ["Java", "kcat"] {
                     let row = format!("{client}, {}, acks={acks}, {codec}", bytes(size));
                     for _ in 0..plan.rounds {
-                        for broker in running {
+                        for broker in
+                            running.iter().filter(|broker| !broker.is_peer() || (size == 1024 && codec == "none"))
+                        {
                             let (bootstrap, topic) = (broker.bootstrap(), topic("produce"));
                             let load = Load { bootstrap: &bootstrap, topic: &topic, records, size, acks, codec };
                             let before = cpu_seconds(broker.pid());
-                            let throughput = match client {
-                                "Java" => clients::producer_performance(&load, None).0,
+                            let measured = match client {
+                                "Java" => clients::producer_performance(&load, None).map(|(throughput, _)| throughput),
                                 _ => clients::kcat_produce(&load, &lines.path),
                             };
+                            let Some(throughput) = told(broker, &row, measured) else { continue };
                             let used = cpu_seconds(broker.pid()) - before;
                             add_throughput(report, "produce", broker, &row, &throughput, used, records * size);
                         }
@@ -161,20 +195,22 @@ fn consume(plan: &Plan, running: &[Running], report: &mut Report) {
     for &size in plan.sizes {
         let records = plan.bytes_a_run / size;
         let topic = topic("consume");
-        for broker in running {
+        let running: Vec<&Running> = running.iter().filter(|broker| !broker.is_peer() || size == 1024).collect();
+        for broker in &running {
             let bootstrap = broker.bootstrap();
             let load = Load { bootstrap: &bootstrap, topic: &topic, records, size, acks: "1", codec: "none" };
-            clients::producer_performance(&load, None);
+            told(broker, "filling a topic", clients::producer_performance(&load, None));
         }
         for client in ["Java", "kcat"] {
             let row = format!("{client}, {}", bytes(size));
             for _ in 0..plan.rounds {
-                for broker in running {
+                for broker in &running {
                     let before = cpu_seconds(broker.pid());
-                    let throughput = match client {
+                    let measured = match client {
                         "Java" => clients::consumer_performance(&broker.bootstrap(), &topic, records),
                         _ => clients::kcat_consume(&broker.bootstrap(), &topic, records, size),
                     };
+                    let Some(throughput) = told(broker, &row, measured) else { continue };
                     let used = cpu_seconds(broker.pid()) - before;
                     add_throughput(report, "consume", broker, &row, &throughput, used, records * size);
                 }
@@ -201,11 +237,11 @@ fn add_throughput(
 fn restart(plan: &Plan, running: &mut [Running], report: &mut Report) {
     const SIZE: u64 = 10 << 10;
     let gib = plan.restart_bytes as f64 / f64::from(1 << 30);
-    for broker in running {
+    for broker in running.iter_mut().filter(|broker| !broker.is_peer()) {
         let (bootstrap, topic) = (broker.bootstrap(), topic("restart"));
         let records = plan.restart_bytes / SIZE;
         let load = Load { bootstrap: &bootstrap, topic: &topic, records, size: SIZE, acks: "1", codec: "none" };
-        clients::producer_performance(&load, None);
+        told(broker, "filling a topic", clients::producer_performance(&load, None));
         for _ in 0..plan.rounds {
             let begun = Instant::now();
             broker.stop();
@@ -264,6 +300,19 @@ fn topic(what: &str) -> String {
 
 fn bytes(size: u64) -> String {
     if size < 1024 { format!("{size} B") } else { format!("{} KiB", size / 1024) }
+}
+
+/// What was measured, or nothing where one of the light brokers cannot do it.
+fn told<T>(broker: &Running, what: &str, measured: Result<T, String>) -> Option<T> {
+    match measured {
+        Ok(measured) => Some(measured),
+        Err(error) if broker.is_peer() => {
+            let first: String = error.chars().take(300).collect();
+            eprintln!("{}: {what}: failed: {first}", broker.name());
+            None
+        }
+        Err(error) => panic!("{}: {what}: {error}", broker.name()),
+    }
 }
 
 fn note(name: &str, what: &str, value: f64, unit: &str) {

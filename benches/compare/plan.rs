@@ -16,6 +16,9 @@ pub(crate) struct Plan {
     pub(crate) idle_seconds: u64,
     /// Topics that are made one by one.
     pub(crate) topics: u32,
+    /// Partitions of a topic, and connections beside one, for which a record's cost is watched.
+    pub(crate) partitions: &'static [u32],
+    pub(crate) connections: &'static [u32],
     /// Bytes on disk when a broker is started again.
     pub(crate) restart_bytes: u64,
     /// Sections to run; all if empty.
@@ -33,6 +36,8 @@ impl Plan {
             latency_seconds: 10,
             idle_seconds: 20,
             topics: 1000,
+            partitions: &[1, 10, 100, 1000, 10_000],
+            connections: &[1, 10, 100, 1000],
             restart_bytes: 10 << 30,
             only: Vec::new(),
         }
@@ -47,6 +52,7 @@ impl Plan {
             latency_seconds: 5,
             idle_seconds: 5,
             topics: 200,
+            partitions: &[1, 100, 1000],
             restart_bytes: 1 << 30,
             ..Self::full()
         }

@@ -20,6 +20,12 @@
 {{- if not (or .plain.enabled .tls.enabled .sasl.enabled) }}
 {{- fail "listeners: enable one of plain, tls and sasl" }}
 {{- end }}
+{{- if and (not .plain.enabled) $.Values.connect.connectors $.Values.strimzi.connect.create }}
+{{- fail "listeners.plain.enabled=false: the KafkaConnect written here connects to that listener; bring one of yours with strimzi.connect.create=false" }}
+{{- end }}
+{{- if $.Values.connect.envFrom }}
+{{- fail "connect.envFrom: Strimzi's KafkaConnect takes no envFrom; name the variables in connect.env" }}
+{{- end }}
 {{- if .external.enabled }}
 {{- fail "listeners.external: write Strimzi's own external listener, with a Kafka of yours and strimzi.createCluster=false" }}
 {{- end }}

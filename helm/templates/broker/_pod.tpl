@@ -48,6 +48,8 @@ containers:
         value: {{ ternary (printf "0.0.0.0:%v" .Values.connect.port) "off" .Values.connect.enabled | quote }}
       - name: BROOKLET_LOG
         value: {{ .Values.broker.log | quote }}
+      - name: BROOKLET_LOG_FORMAT
+        value: {{ .Values.broker.logFormat }}
       {{- include "brooklet.listenersEnv" . | trim | nindent 6 }}
       {{- with concat .Values.connect.env .Values.extraEnv }}
       {{- toYaml . | nindent 6 }}

@@ -68,8 +68,24 @@ figures:
 release:
     scripts/release
 
-# Rewrites what is generated in docs/.
+# The container image, without a daemon: target/image/brooklet.tar.
+image *architectures:
+    scripts/image {{architectures}}
+
+# The Helm chart, as far as it can be judged without a cluster.
+chart:
+    scripts/setup chart
+    tests/chart/check
+
+# The chart and the image on a real API server, with pods that runc runs (root; CLUSTER_KIT names the kit that starts them).
+cluster:
+    scripts/setup chart cluster
+    tests/chart/cluster
+
+# Rewrites what is generated in docs/, and the chart's README.
 docs:
     UPDATE_DOCS=1 cargo test --package brooklet --lib compatibility
     UPDATE_DOCS=1 cargo test --package brooklet --test config
     UPDATE_DOCS=1 cargo test --package brooklet-tests --test clients
+    scripts/setup chart
+    .tools/bin/helm-docs --log-level error --chart-search-root helm

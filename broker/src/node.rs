@@ -198,7 +198,7 @@ impl Node {
     pub(crate) async fn delete_topic(&self, topic: &Topic) -> Result<(), TopicError> {
         let remains = self.topics.delete(topic)?;
         self.share.forget_topic(topic.id());
-        self.groups.forget_topic(topic.name().to_owned()).await;
+        self.groups.forget_topic(topic.name().to_owned(), topic.id()).await;
         self.tasks.spawn_blocking(move || remove_files(&remains));
         Ok(())
     }

@@ -169,6 +169,8 @@ impl Node {
             config_change: Mutex::new(()),
         });
         node.tasks.spawn(Arc::clone(&node.share).expire_locks(node.stop.clone()));
+        let interval = node.config().broker.share_coordinator_cold_partition_snapshot_interval;
+        node.tasks.spawn(Arc::clone(&node.share).snapshot_cold(interval, node.stop.clone()));
         Ok(node)
     }
 

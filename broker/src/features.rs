@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_storage::CatalogRecord;
 
 /// A feature.
@@ -24,17 +25,25 @@ const fn feature(name: &'static str, min: i16, max: i16, finalized: i16) -> Feat
     Feature { name, min, max, finalized }
 }
 
+/// Consumer groups (KIP-848).
+pub(crate) const GROUP_VERSION: &str = "group.version";
+/// Share groups (KIP-932).
+pub(crate) const SHARE_VERSION: &str = "share.version";
+/// Streams groups (KIP-1071).
+pub(crate) const STREAMS_VERSION: &str = "streams.version";
+/// How transactions are gone about (KIP-890).
+pub(crate) const TRANSACTION_VERSION: &str = "transaction.version";
 const METADATA_VERSION: &str = "metadata.version";
 const KRAFT_VERSION: &str = "kraft.version";
 
 /// All features.
 pub(crate) const FEATURES: [Feature; 7] = [
-    feature("group.version", 0, 1, 1),
+    feature(GROUP_VERSION, 0, 1, 1),
     feature(KRAFT_VERSION, 0, 1, 1),
     feature(METADATA_VERSION, 7, 30, 30),
-    feature("share.version", 0, 1, 1),
-    feature("streams.version", 0, 1, 1),
-    feature("transaction.version", 0, 2, 2),
+    feature(SHARE_VERSION, 0, 1, 1),
+    feature(STREAMS_VERSION, 0, 1, 1),
+    feature(TRANSACTION_VERSION, 0, 2, 2),
     feature("eligible.leader.replicas.version", 0, 1, 1),
 ];
 
@@ -113,6 +122,16 @@ impl FinalizedFeatures {
     /// The features that are on, with their levels.
     pub(crate) fn enabled(&self) -> impl Iterator<Item = (&'static str, i16)> + '_ {
         self.levels.iter().map(|(name, level)| (*name, *level)).filter(|(_, level)| *level > 0)
+    }
+
+    /// A feature's level; 0 is off, and that of one that is not known.
+    pub(crate) fn level(&self, name: &str) -> i16 {
+        self.levels.get(name).copied().unwrap_or(0)
+    }
+
+    /// The level of `transaction.version`.
+    pub(crate) fn transaction_version(&self) -> TransactionVersion {
+        TransactionVersion::from_level(self.level(TRANSACTION_VERSION))
     }
 
     /// The levels after all of the updates, or why there is none of them.

@@ -169,6 +169,8 @@ impl Node {
             config_change: Mutex::new(()),
         });
         node.tasks.spawn(Arc::clone(&node.share).expire_locks(node.stop.clone()));
+        let interval = node.config().broker.share_coordinator_cold_partition_snapshot_interval;
+        node.tasks.spawn(Arc::clone(&node.share).snapshot_cold(interval, node.stop.clone()));
         Ok(node)
     }
 
@@ -198,7 +200,7 @@ impl Node {
     pub(crate) async fn delete_topic(&self, topic: &Topic) -> Result<(), TopicError> {
         let remains = self.topics.delete(topic)?;
         self.share.forget_topic(topic.id());
-        self.groups.forget_topic(topic.name().to_owned()).await;
+        self.groups.forget_topic(topic.name().to_owned(), topic.id()).await;
         self.tasks.spawn_blocking(move || remove_files(&remains));
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_storage::{Catalog, CatalogRecord, DataDir, Durability, Error, LogId, PreviousStop, TopicRecord};
 use dashmap::DashMap;
 use parking_lot::Mutex;
@@ -135,6 +136,8 @@ pub(crate) struct Topics {
     by_metric_name: DashMap<String, Arc<str>>,
     /// See [`Topics::version`].
     version: AtomicU64,
+    /// The levels of the cluster's features. Stored while `recorded` is locked.
+    features: ArcSwap<FinalizedFeatures>,
     /// Whoever changes a topic holds this from before the change until after it is recorded.
     recorded: Mutex<Recorded>,
 }
@@ -151,7 +154,6 @@ struct Recorded {
     client_metrics: BTreeMap<String, ConfigMap>,
     /// Configs of groups, by group. None is empty.
     group_configs: BTreeMap<String, ConfigMap>,
-    features: FinalizedFeatures,
     scram_credentials: ScramCredentials,
 }
 
@@ -178,9 +180,9 @@ impl Topics {
             client_quotas: SetQuotas::new(),
             client_metrics: BTreeMap::new(),
             group_configs: BTreeMap::new(),
-            features: FinalizedFeatures::default(),
             scram_credentials: ScramCredentials::default(),
         };
+        let mut features = FinalizedFeatures::default();
         for record in records {
             match record {
                 CatalogRecord::Topic(topic) => {
@@ -204,7 +206,7 @@ impl Topics {
                 }
                 CatalogRecord::NextProducerId(id) => recorded.next_producer_id = id,
                 CatalogRecord::FeatureLevels { epoch, levels } => {
-                    recorded.features = FinalizedFeatures::recorded(epoch, &levels);
+                    features = FinalizedFeatures::recorded(epoch, &levels);
                 }
                 CatalogRecord::ScramCredentials(records) => recorded.scram_credentials.replay(records),
                 CatalogRecord::Format(_) => {}
@@ -223,6 +225,7 @@ impl Topics {
             by_id: TopicMap::default(),
             by_metric_name: DashMap::with_shard_amount(4),
             version: AtomicU64::new(1),
+            features: ArcSwap::from_pointee(features),
             recorded: Mutex::new(recorded),
         };
         for mut record in topics.into_values() {
@@ -476,19 +479,25 @@ impl Topics {
     }
 
     /// The levels that the cluster's features are at.
-    pub(crate) fn finalized_features(&self) -> FinalizedFeatures {
-        self.recorded.lock().features.clone()
+    pub(crate) fn finalized_features(&self) -> Arc<FinalizedFeatures> {
+        self.features.load_full()
+    }
+
+    /// The level of `transaction.version`.
+    pub(crate) fn transaction_version(&self) -> TransactionVersion {
+        self.features.load().transaction_version()
     }
 
     /// Changes the levels of features, all or none; with `validate_only` only tells whether they could be.
     pub(crate) fn update_features(&self, updates: &[FeatureUpdate], validate_only: bool) -> Result<(), TopicError> {
         let mut recorded = self.recorded.lock();
-        let updated = recorded.features.updated(updates)?;
-        if validate_only || updated == recorded.features {
+        let current = self.finalized_features();
+        let updated = current.updated(updates)?;
+        if validate_only || updated == *current {
             return Ok(());
         }
         recorded.catalog.append(&updated.record())?;
-        recorded.features = updated;
+        self.features.store(Arc::new(updated));
         self.compact(&mut recorded);
         Ok(())
     }
@@ -569,7 +578,7 @@ impl Topics {
             .client_metrics
             .iter()
             .map(|(name, configs)| CatalogRecord::ClientMetrics { name: name.clone(), configs: configs.clone() });
-        let cluster = [next_block, recorded.features.record(), recorded.scram_credentials.record()];
+        let cluster = [next_block, self.finalized_features().record(), recorded.scram_credentials.record()];
         let beside_topics = cluster.into_iter().chain(broker_configs).chain(quotas).chain(metrics).chain(group_configs);
         let records: Vec<_> = beside_topics.chain(topics).collect();
         if let Err(error) = recorded.catalog.rewrite(records.iter()) {

@@ -152,6 +152,11 @@ impl Client {
         args.extend(timeout.as_deref());
         Member::begin(self, &args)
     }
+
+    /// Joins a group in this protocol, `classic` or `consumer` (KIP-848); in the latter the timeout is the broker's.
+    pub fn join_by(self, bootstrap: &str, topic: &str, group: &str, session_ms: u32, protocol: &str) -> Member {
+        Member::begin(self, &["group", bootstrap, topic, group, &session_ms.to_string(), protocol])
+    }
 }
 
 /// A copier: a member of a group that writes what it reads, exactly once, in transactions.

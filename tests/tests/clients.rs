@@ -21,32 +21,47 @@ const LOAD: usize = 30_000;
 /// How often to try to be quicker than the client.
 const ATTEMPTS: usize = 5;
 const SESSION_MS: u32 = 6_000;
+/// The protocols that a group may speak (`group.protocol`).
+const CLASSIC: &str = "classic";
+const CONSUMER: &str = "consumer";
+/// What members of a consumer group are told that those of a classic one say themselves.
+const CONSUMER_GROUPS: [&str; 4] = [
+    "group.consumer.min.session.timeout.ms=6000",
+    "group.consumer.session.timeout.ms=6000",
+    "group.consumer.min.heartbeat.interval.ms=500",
+    "group.consumer.heartbeat.interval.ms=500",
+];
 /// Some clients take half a minute to come back after a broker was away.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 macro_rules! stories {
-    ($($test:ident: $name:literal,)*) => {
+    ($($test:ident: $name:literal by $protocol:expr,)*) => {
         $(#[test]
         fn $test() {
-            Story::tell(Client($name));
+            Story::tell(Client($name), $protocol);
         })*
     };
 }
 
 stories! {
-    kcat: "kcat",
-    confluent_kafka: "confluent-kafka",
-    kafka_python: "kafka-python",
-    aiokafka: "aiokafka",
-    kafkajs: "kafkajs",
-    java: "java",
-    franz_go: "franz-go",
-    sarama: "sarama",
-    rskafka: "rskafka",
+    kcat: "kcat" by CLASSIC,
+    confluent_kafka: "confluent-kafka" by CLASSIC,
+    kafka_python: "kafka-python" by CLASSIC,
+    aiokafka: "aiokafka" by CLASSIC,
+    kafkajs: "kafkajs" by CLASSIC,
+    java: "java" by CLASSIC,
+    franz_go: "franz-go" by CLASSIC,
+    sarama: "sarama" by CLASSIC,
+    rskafka: "rskafka" by CLASSIC,
+    confluent_kafka_in_a_consumer_group: "confluent-kafka" by CONSUMER,
+    java_in_a_consumer_group: "java" by CONSUMER,
+    franz_go_in_a_consumer_group: "franz-go" by CONSUMER,
 }
 
 struct Story {
     client: Client,
+    /// The protocol that its group speaks.
+    protocol: &'static str,
     abilities: Abilities,
     broker: BrokerProcess,
     base_ms: i64,
@@ -55,12 +70,14 @@ struct Story {
 }
 
 impl Story {
-    fn tell(client: Client) {
+    fn tell(client: Client, protocol: &'static str) {
         let abilities = client.abilities();
-        let broker = BrokerProcess::start(&["--set", "num.partitions=3"]);
+        let mut args = vec!["--set", "num.partitions=3"];
+        args.extend(CONSUMER_GROUPS.iter().flat_map(|property| ["--set", property]));
+        let broker = BrokerProcess::start(&args);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         let base_ms = i64::try_from(now.as_millis()).unwrap();
-        let mut story = Self { client, abilities, broker, base_ms, written: 0, steps: Steps::new() };
+        let mut story = Self { client, protocol, abilities, broker, base_ms, written: 0, steps: Steps::new() };
         story.create();
         story.write_all_compressions();
         story.read_all();
@@ -72,7 +89,8 @@ impl Story {
         }
         story.read_all();
         let Abilities { version, .. } = &story.abilities;
-        matrix::record(client.0, version, &story.steps);
+        let name = if protocol == CLASSIC { client.0.to_owned() } else { format!("{}, KIP-848", client.0) };
+        matrix::record(&name, version, &story.steps);
     }
 
     fn did(&mut self, step: Step) {
@@ -229,7 +247,12 @@ impl Story {
     }
 
     fn join(&self) -> Member {
-        self.client.join(&self.broker.bootstrap(), TOPIC, GROUP, Some(SESSION_MS))
+        let bootstrap = self.broker.bootstrap();
+        if self.protocol == CLASSIC {
+            self.client.join(&bootstrap, TOPIC, GROUP, Some(SESSION_MS))
+        } else {
+            self.client.join_by(&bootstrap, TOPIC, GROUP, SESSION_MS, self.protocol)
+        }
     }
 
     /// Writes a little now and then until each member has read some of it: some clients take their time to come back.

@@ -111,6 +111,8 @@ pub struct BrokerConfig {
     pub quota_window_size_seconds: u32,
     /// `queued.max.request.bytes`; `None` is no limit. A request of the greatest size fits.
     pub queued_max_request_bytes: Option<u64>,
+    /// `share.coordinator.cold.partition.snapshot.interval.ms`.
+    pub share_coordinator_cold_partition_snapshot_interval: Duration,
     /// `share.coordinator.snapshot.update.records.per.snapshot`.
     pub share_coordinator_snapshot_update_records_per_snapshot: u32,
     /// `share.coordinator.state.topic.compression.codec`: the codec's id in batch attributes.
@@ -252,6 +254,8 @@ impl Values<'_> {
             quota_window_num: self.size("quota.window.num")?,
             quota_window_size_seconds: self.size("quota.window.size.seconds")?,
             queued_max_request_bytes: positive(self.long("queued.max.request.bytes")?),
+            share_coordinator_cold_partition_snapshot_interval: self
+                .duration_ms("share.coordinator.cold.partition.snapshot.interval.ms")?,
             share_coordinator_snapshot_update_records_per_snapshot: self
                 .size("share.coordinator.snapshot.update.records.per.snapshot")?,
             share_coordinator_state_topic_compression_codec: self

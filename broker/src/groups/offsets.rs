@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use brooklet_protocol::coordinator::offset_commit::{OffsetCommitKey, OffsetCommitValue};
+use uuid::Uuid;
 
 use super::requests::CommittedOffset;
 
@@ -92,14 +93,16 @@ impl CommittedOffsets {
         (keys, all)
     }
 
-    /// The keys of all offsets of a topic, in any group.
-    pub(crate) fn keys_of_topic(&self, topic: &str) -> Vec<OffsetCommitKey> {
+    /// The keys of all offsets of a topic, in any group. One that was committed for another topic of that name is not
+    /// among them.
+    pub(crate) fn keys_of_topic(&self, topic: &str, id: Uuid) -> Vec<OffsetCommitKey> {
         let from = (topic.to_owned(), i32::MIN);
         let upto = (topic.to_owned(), i32::MAX);
         let range = (Bound::Included(&from), Bound::Included(&upto));
         let mut keys = Vec::new();
         for (group, offsets) in &self.groups {
-            let of_topic = offsets.range::<(String, i32), _>(range);
+            let of_name = offsets.range::<(String, i32), _>(range);
+            let of_topic = of_name.filter(|(_, (_, value))| value.topic_id.is_nil() || value.topic_id == id);
             keys.extend(of_topic.map(|((topic, partition), _)| key(group, topic, *partition)));
         }
         keys
@@ -134,5 +137,34 @@ fn key(group: &str, topic: &str, partition: i32) -> OffsetCommitKey {
 }
 
 fn committed(value: &OffsetCommitValue) -> CommittedOffset {
-    CommittedOffset { offset: value.offset, leader_epoch: value.leader_epoch, metadata: value.metadata.clone() }
+    CommittedOffset {
+        offset: value.offset,
+        leader_epoch: value.leader_epoch,
+        metadata: value.metadata.clone(),
+        topic_id: value.topic_id,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topics_end_takes_its_own_offsets_and_those_of_no_known_topic() {
+        let mut offsets = CommittedOffsets::default();
+        let ids = [Uuid::nil(), Uuid::from_u128(1), Uuid::from_u128(2)];
+        for (partition, topic_id) in (0..).zip(ids) {
+            let value = OffsetCommitValue {
+                offset: 5,
+                leader_epoch: 0,
+                metadata: String::new(),
+                commit_timestamp: 0,
+                expire_timestamp: -1,
+                topic_id,
+            };
+            offsets.replay(key("g", "t", partition), Some(value));
+        }
+        let gone: Vec<i32> = offsets.keys_of_topic("t", ids[1]).into_iter().map(|key| key.partition).collect();
+        assert_eq!(gone, [0, 1], "partition 2's is of the topic that was made anew");
+    }
 }

@@ -3,6 +3,7 @@
 use brooklet_protocol::ErrorCode;
 use brooklet_storage::VerificationGuard;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::txn::requests::ProducerIdAndEpoch;
 
@@ -130,6 +131,8 @@ pub(crate) struct LeavingMember {
 #[derive(Debug, Clone)]
 pub(crate) struct OffsetToCommit {
     pub(crate) topic: String,
+    /// Nil where it is committed in a transaction, whose requests name no ids.
+    pub(crate) topic_id: Uuid,
     pub(crate) partition: i32,
     pub(crate) offset: i64,
     pub(crate) leader_epoch: i32,
@@ -162,6 +165,8 @@ pub(crate) struct CommittedOffset {
     pub(crate) offset: i64,
     pub(crate) leader_epoch: i32,
     pub(crate) metadata: String,
+    /// Nil where it is not known.
+    pub(crate) topic_id: Uuid,
 }
 
 /// A group in a listing.

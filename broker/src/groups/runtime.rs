@@ -10,6 +10,7 @@ use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_storage::VerificationGuard;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::classic::{Effect, GroupSettings};
 use super::consumer::Decision;
@@ -57,7 +58,7 @@ pub(super) enum Command {
     FetchOffsets(OffsetsWanted, oneshot::Sender<Result<FetchedOffsets, ErrorCode>>),
     DeleteOffsets(String, Vec<(String, i32)>, oneshot::Sender<Outcomes>),
     DeleteGroups(Vec<String>, oneshot::Sender<Outcomes>),
-    ForgetTopic(String),
+    ForgetTopic(String, Uuid),
     List(oneshot::Sender<Vec<GroupListing>>),
     Describe(String, oneshot::Sender<Option<GroupDescription>>),
     ConsumerHeartbeat(Box<ConsumerHeartbeatRequest>, oneshot::Sender<Result<ConsumerHeartbeatResponse, GroupError>>),
@@ -163,9 +164,9 @@ impl GroupCoordinator {
     }
 
     /// A topic has been deleted: its offsets mean nothing any more.
-    pub(crate) async fn forget_topic(&self, topic: String) {
+    pub(crate) async fn forget_topic(&self, topic: String, id: Uuid) {
         // A coordinator that has stopped has nothing to forget.
-        let _ = self.mailbox.send(Command::ForgetTopic(topic)).await;
+        let _ = self.mailbox.send(Command::ForgetTopic(topic, id)).await;
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<GroupListing>, ErrorCode> {
@@ -332,8 +333,8 @@ impl Runtime {
             Command::DeleteGroups(group_ids, reply) => {
                 deliver(reply, self.delete_groups(&group_ids));
             }
-            Command::ForgetTopic(topic) => {
-                let records = self.shard.forget_topic(&topic);
+            Command::ForgetTopic(topic, id) => {
+                let records = self.shard.forget_topic(&topic, id);
                 if let Err(error) = self.keep(&records) {
                     tracing::warn!(%error, topic, "offsets of a deleted topic remain");
                 }

@@ -12,6 +12,7 @@ use brooklet_protocol::coordinator::GroupRecordKey;
 use brooklet_protocol::coordinator::group_metadata::{self, GroupMetadataValue};
 use brooklet_protocol::coordinator::offset_commit::{OffsetCommitKey, OffsetCommitValue};
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::classic::{ClassicGroup, Effect, GroupSettings, TimerKey, TimerKind, Turn};
 use super::consumer::{CommitAdmission, ConsumerGroup, Decision};
@@ -267,6 +268,7 @@ impl GroupShard {
                 metadata: offset.metadata.clone(),
                 commit_timestamp: now.wall_ms,
                 expire_timestamp,
+                topic_id: offset.topic_id,
             };
             proposal.outcomes.push(ErrorCode::None);
             proposal.records.push(GroupRecord::offset(&key, Some(&value)));
@@ -339,11 +341,11 @@ impl GroupShard {
     }
 
     /// The records that take away what groups have in a topic that is no more.
-    pub(crate) fn forget_topic(&self, topic: &str) -> Vec<GroupRecord> {
-        let keys = [self.offsets.keys_of_topic(topic), self.transactional.keys_of_topic(topic)].concat();
+    pub(crate) fn forget_topic(&self, topic: &str, id: Uuid) -> Vec<GroupRecord> {
+        let keys = [self.offsets.keys_of_topic(topic, id), self.transactional.keys_of_topic(topic)].concat();
         let mut records: Vec<GroupRecord> = keys.iter().map(|key| GroupRecord::offset(key, None)).collect();
         records.extend(self.groups.values().filter_map(|group| match group {
-            Group::Share(group) => group.forget_topic(topic),
+            Group::Share(group) => group.forget_topic(id),
             Group::Classic(_) | Group::Consumer(_) | Group::Streams(_) => None,
         }));
         records

@@ -176,6 +176,8 @@ fn key(group_id: &str, topic: &str, partition: i32) -> OffsetCommitKey {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::groups::requests::{MemberIdentity, OffsetToCommit};
     use crate::groups::testing::{settings, without_topics};
@@ -193,6 +195,7 @@ mod tests {
             MemberIdentity { group_id: "g".to_owned(), member_id: String::new(), group_instance_id: None, generation };
         let offsets = vec![OffsetToCommit {
             topic: "t".to_owned(),
+            topic_id: Uuid::nil(),
             partition: 0,
             offset,
             leader_epoch: -1,
@@ -265,7 +268,7 @@ mod tests {
         }
         let mut by_topic = shard();
         commit(&mut by_topic, FIRST, 5);
-        for record in by_topic.forget_topic("t") {
+        for record in by_topic.forget_topic("t", Uuid::from_u128(1)) {
             by_topic.replay(&record, NOW);
         }
         for mut shard in [by_group, by_topic] {

@@ -9,7 +9,7 @@ use brooklet_protocol::messages::consumer_group_describe_response::{
 };
 use brooklet_protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, GroupId};
 
-use super::consumer_group_heartbeat::is_offered;
+use super::group_protocols::check_consumer;
 use super::{operations, text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::groups::assignor;
@@ -36,9 +36,7 @@ pub(crate) async fn handle(
 }
 
 async fn describe(cx: &RequestContext, group_id: &GroupId) -> Result<ConsumerGroupDescription, GroupError> {
-    if !is_offered(cx) {
-        return Err(ErrorCode::UnsupportedVersion.into());
-    }
+    check_consumer(cx)?;
     if group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId.into());
     }

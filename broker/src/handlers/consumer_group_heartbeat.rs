@@ -7,11 +7,11 @@
 
 use std::collections::BTreeSet;
 
-use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
 use brooklet_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use uuid::Uuid;
 
+use super::group_protocols::check_consumer;
 use super::text;
 use crate::apis::{Api, RequestContext};
 use crate::groups::assignor;
@@ -23,8 +23,8 @@ pub(crate) async fn handle(
     cx: &RequestContext,
     request: ConsumerGroupHeartbeatRequest,
 ) -> ConsumerGroupHeartbeatResponse {
-    if !is_offered(cx) {
-        return ConsumerGroupHeartbeatResponse::default().with_error_code(ErrorCode::UnsupportedVersion.code());
+    if let Err(error) = check_consumer(cx) {
+        return ConsumerGroupHeartbeatResponse::default().with_error_code(error.code());
     }
     match cx.node.groups.consumer_heartbeat(heartbeat(cx, request)).await {
         Ok(answer) => response(answer),
@@ -32,12 +32,6 @@ pub(crate) async fn handle(
             .with_error_code(code.code())
             .with_error_message(Some(message).filter(|message| !message.is_empty()).map(text)),
     }
-}
-
-/// Whether `group.coordinator.rebalance.protocols` names the protocol.
-pub(super) fn is_offered(cx: &RequestContext) -> bool {
-    let config = cx.node.config();
-    config.broker.group_coordinator_rebalance_protocols.iter().any(|protocol| protocol == "consumer")
 }
 
 fn heartbeat(cx: &RequestContext, request: ConsumerGroupHeartbeatRequest) -> ConsumerHeartbeatRequest {

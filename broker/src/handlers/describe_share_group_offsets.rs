@@ -14,6 +14,7 @@ use brooklet_protocol::messages::describe_share_group_offsets_response::{
 };
 use brooklet_protocol::messages::{DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse};
 
+use super::group_protocols::check_share;
 use super::share_group_state::share_partition;
 use super::{text, topic_name};
 use crate::apis::{Api, RequestContext};
@@ -33,9 +34,10 @@ pub(crate) async fn handle(
     let state = cx.node.share.state().await;
     let mut groups = Vec::with_capacity(request.groups.len());
     for group in request.groups {
-        let asked = match group.topics {
-            Some(topics) => Ok(topics),
-            None => all_topics(cx, &group.group_id).await,
+        let asked = match (check_share(cx), group.topics) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(topics)) => Ok(topics),
+            (Ok(()), None) => all_topics(cx, &group.group_id).await,
         };
         let response = DescribeShareGroupOffsetsResponseGroup::default();
         let response = match asked {

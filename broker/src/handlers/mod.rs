@@ -41,6 +41,7 @@ pub(crate) mod end_txn;
 pub(crate) mod expire_delegation_token;
 pub(crate) mod fetch;
 pub(crate) mod find_coordinator;
+mod group_protocols;
 pub(crate) mod heartbeat;
 pub(crate) mod incremental_alter_configs;
 pub(crate) mod init_producer_id;

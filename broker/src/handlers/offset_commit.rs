@@ -34,6 +34,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: OffsetCommitRequest) ->
             outcomes.push(ErrorCode::None);
             offsets.push(OffsetToCommit {
                 topic: found.name().to_owned(),
+                topic_id: found.id(),
                 partition: partition.partition_index,
                 offset: partition.committed_offset,
                 leader_epoch: partition.committed_leader_epoch,

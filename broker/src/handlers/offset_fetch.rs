@@ -11,6 +11,7 @@ use brooklet_protocol::messages::offset_fetch_response::{
 };
 use brooklet_protocol::messages::{OffsetFetchRequest, OffsetFetchResponse, TopicName};
 use brooklet_protocol::{ErrorCode, StrBytes};
+use uuid::Uuid;
 
 use super::{text, topic_name};
 use crate::apis::{Api, RequestContext};
@@ -81,12 +82,13 @@ async fn in_group(
         known
     });
     let found = offsets(cx, wanted, asked.as_deref()).await?;
-    let topics = found.into_iter().filter_map(|(name, partitions)| {
+    let topics = found.into_iter().filter_map(|(name, mut partitions)| {
         if !by_id {
             return Some(topic((name, partitions)));
         }
         // Without an id a topic cannot be told of: it went away since its offsets were committed.
         let id = cx.node.topics.by_name(&name)?.id();
+        partitions.iter_mut().for_each(|(_, fetched)| without_those_of_another(id, fetched));
         Some(topic((name, partitions)).with_topic_id(id))
     });
     Ok(topics.chain(unknown).collect())
@@ -95,6 +97,12 @@ async fn in_group(
 /// A topic with what is committed for its partitions.
 type TopicOffsets = (TopicName, Vec<(i32, Fetched)>);
 type Fetched = Result<Option<CommittedOffset>, ErrorCode>;
+
+/// An offset that was committed for another topic of that name is none.
+fn without_those_of_another(id: Uuid, fetched: &mut Fetched) {
+    let is_of = |offset: &CommittedOffset| offset.topic_id.is_nil() || offset.topic_id == id;
+    *fetched = std::mem::replace(fetched, Ok(None)).map(|offset| offset.filter(is_of));
+}
 
 async fn offsets(
     cx: &RequestContext,

@@ -10,6 +10,7 @@ use brooklet_protocol::messages::share_acknowledge_response::{PartitionData, Sha
 use brooklet_protocol::messages::{ShareAcknowledgeRequest, ShareAcknowledgeResponse};
 use uuid::Uuid;
 
+use super::group_protocols::check_share;
 use super::share_acknowledgements::{Acknowledgements, acknowledge, session_key};
 use super::text;
 use crate::apis::{Api, RequestContext};
@@ -20,7 +21,8 @@ pub(crate) const API: Api = Api::new::<ShareAcknowledgeRequest>("ShareAcknowledg
 
 pub(crate) async fn handle(cx: &RequestContext, request: ShareAcknowledgeRequest) -> ShareAcknowledgeResponse {
     let refused = |error: ErrorCode| ShareAcknowledgeResponse::default().with_error_code(error.code());
-    let member = match session_key(request.group_id.as_ref().map(|id| &***id), request.member_id.as_deref()) {
+    let named = || session_key(request.group_id.as_ref().map(|id| &***id), request.member_id.as_deref());
+    let member = match check_share(cx).and_then(|()| named()) {
         Ok(member) => member,
         Err(error) => return refused(error),
     };

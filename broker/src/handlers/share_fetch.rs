@@ -19,6 +19,7 @@ use brooklet_protocol::share_fetch_response::{
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::group_protocols::check_share;
 use super::share_acknowledgements::{Acknowledged, Acknowledgements, acknowledge, session_key};
 use crate::apis::{Answer, Api, RequestContext};
 use crate::config::ShareGroupConfig;
@@ -48,6 +49,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: ShareFetchRequest) -> A
 }
 
 async fn serve(cx: &RequestContext, request: ShareFetchRequest) -> Result<ShareFetchResponse, ErrorCode> {
+    check_share(cx)?;
     let member = session_key(request.group_id.as_ref().map(|id| &***id), request.member_id.as_deref())?;
     let limits = Limits::of(&request, cx)?;
     let (epoch, renews) = (request.share_session_epoch, request.is_renew_ack);

@@ -8,6 +8,7 @@ use brooklet_protocol::coordinator::share_group::PartitionsByTopic;
 use brooklet_protocol::messages::share_group_describe_response::{Assignment, DescribedGroup, Member, TopicPartitions};
 use brooklet_protocol::messages::{ShareGroupDescribeRequest, ShareGroupDescribeResponse};
 
+use super::group_protocols::check_share;
 use super::{operations, text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::error::ToErrorCode;
@@ -18,6 +19,11 @@ pub(crate) const API: Api = Api::new::<ShareGroupDescribeRequest>("ShareGroupDes
 const ASSIGNOR: &str = "simple";
 
 pub(crate) async fn handle(cx: &RequestContext, request: ShareGroupDescribeRequest) -> ShareGroupDescribeResponse {
+    if let Err(error) = check_share(cx) {
+        let refused =
+            |id| DescribedGroup::default().with_group_id(id).with_error_code(error.code()).with_error_message(None);
+        return ShareGroupDescribeResponse::default().with_groups(request.group_ids.into_iter().map(refused).collect());
+    }
     let operations = operations::if_asked(request.include_authorized_operations, operations::GROUP);
     let mut groups = Vec::with_capacity(request.group_ids.len());
     for group_id in request.group_ids {

@@ -8,6 +8,7 @@ use brooklet_protocol::ErrorCode;
 use brooklet_protocol::messages::share_group_heartbeat_response::{Assignment, TopicPartitions};
 use brooklet_protocol::messages::{ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse};
 
+use super::group_protocols::check_share;
 use super::text;
 use crate::apis::{Api, RequestContext};
 use crate::error::ToErrorCode;
@@ -19,6 +20,9 @@ pub(crate) const API: Api = Api::new::<ShareGroupHeartbeatRequest>("ShareGroupHe
 pub(super) const MAX_MEMBER_ID_LEN: usize = 36;
 
 pub(crate) async fn handle(cx: &RequestContext, request: ShareGroupHeartbeatRequest) -> ShareGroupHeartbeatResponse {
+    if let Err(error) = check_share(cx) {
+        return ShareGroupHeartbeatResponse::default().with_error_code(error.code());
+    }
     let answered = match check(&request) {
         Ok(()) => cx.node.groups.share_heartbeat(heartbeat(cx, request)).await,
         Err(reason) => Err(ShareGroupError::Invalid(reason)),

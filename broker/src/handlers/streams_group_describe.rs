@@ -9,6 +9,7 @@ use brooklet_protocol::coordinator::streams_group::{Subtopology, TopicInfo, Topo
 use brooklet_protocol::messages::streams_group_describe_response as told;
 use brooklet_protocol::messages::{GroupId, StreamsGroupDescribeRequest, StreamsGroupDescribeResponse, TopicName};
 
+use super::group_protocols::check_streams;
 use super::{operations, text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::groups::consumer::requests::GroupError;
@@ -20,16 +21,21 @@ pub(crate) async fn handle(cx: &RequestContext, request: StreamsGroupDescribeReq
     let operations = operations::if_asked(request.include_authorized_operations, operations::GROUP);
     let mut groups = Vec::with_capacity(request.group_ids.len());
     for group_id in request.group_ids {
-        let described = match cx.node.groups.describe_streams_group(group_id.to_string()).await {
+        let described = match describe(cx, &group_id).await {
             Ok(description) => group(group_id, description).with_authorized_operations(operations),
             Err(GroupError { code, message }) => told::DescribedGroup::default()
                 .with_group_id(group_id)
                 .with_error_code(code.code())
-                .with_error_message(Some(text(message))),
+                .with_error_message(Some(message).filter(|message| !message.is_empty()).map(text)),
         };
         groups.push(described);
     }
     StreamsGroupDescribeResponse::default().with_groups(groups)
+}
+
+async fn describe(cx: &RequestContext, group_id: &GroupId) -> Result<StreamsGroupDescription, GroupError> {
+    check_streams(cx)?;
+    cx.node.groups.describe_streams_group(group_id.to_string()).await
 }
 
 fn group(group_id: GroupId, group: StreamsGroupDescription) -> told::DescribedGroup {

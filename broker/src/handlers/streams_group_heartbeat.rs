@@ -14,6 +14,7 @@ use brooklet_protocol::messages::streams_group_heartbeat_response as told;
 use brooklet_protocol::messages::{StreamsGroupHeartbeatRequest, StreamsGroupHeartbeatResponse, TopicName};
 use brooklet_protocol::{ErrorCode, StrBytes};
 
+use super::group_protocols::check_streams;
 use super::{text, topic_name};
 use crate::apis::{Api, RequestContext};
 use crate::groups::consumer::requests::GroupError;
@@ -32,7 +33,7 @@ pub(crate) async fn handle(
         Ok(response) => answer(response),
         Err(GroupError { code, message }) => StreamsGroupHeartbeatResponse::default()
             .with_error_code(code.code())
-            .with_error_message(Some(text(message))),
+            .with_error_message(Some(message).filter(|message| !message.is_empty()).map(text)),
     }
 }
 
@@ -40,6 +41,7 @@ async fn beat(
     cx: &RequestContext,
     request: StreamsGroupHeartbeatRequest,
 ) -> Result<StreamsHeartbeatResponse, GroupError> {
+    check_streams(cx)?;
     if let Some(topology) = &request.topology {
         check_topic_names(topology)?;
     }

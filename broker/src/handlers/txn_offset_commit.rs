@@ -9,6 +9,7 @@ use brooklet_protocol::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
 use brooklet_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+use uuid::Uuid;
 
 use super::settle_commits;
 use crate::apis::{Api, RequestContext};
@@ -34,6 +35,7 @@ pub(crate) async fn handle(cx: &RequestContext, request: TxnOffsetCommitRequest)
             outcomes.push(ErrorCode::None);
             offsets.push(OffsetToCommit {
                 topic: topic.name.to_string(),
+                topic_id: Uuid::nil(),
                 partition: partition.partition_index,
                 offset: partition.committed_offset,
                 leader_epoch: partition.committed_leader_epoch,

@@ -10,7 +10,7 @@ use brooklet_protocol::messages::{UpdateFeaturesRequest, UpdateFeaturesResponse}
 
 use super::{refusal, text};
 use crate::apis::{Api, RequestContext};
-use crate::features::{FeatureUpdate, UpgradeType};
+use crate::features::{FeatureUpdate, SHARE_VERSION, UpgradeType};
 
 pub(crate) const API: Api = Api::new::<UpdateFeaturesRequest>("UpdateFeatures", 0..=2);
 
@@ -25,6 +25,9 @@ pub(crate) async fn handle(cx: &RequestContext, request: UpdateFeaturesRequest) 
     if let Err(error) = cx.node.topics.update_features(&updates, request.validate_only) {
         let (error, message) = refusal(&error);
         return UpdateFeaturesResponse::default().with_error_code(error.code()).with_error_message(message);
+    }
+    if cx.node.topics.finalized_features().level(SHARE_VERSION) == 0 {
+        cx.node.share.forget_all();
     }
     let response = UpdateFeaturesResponse::default().with_error_message(None);
     if cx.version >= 2 {

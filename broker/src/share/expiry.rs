@@ -1,7 +1,8 @@
-//! Taking back records that members have kept for too long.
+//! What happens by itself: records that members have kept for too long are taken back, and old state is kept small.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +30,16 @@ impl ShareGroups {
                 () = stop.cancelled() => return,
                 () = self.earlier_expiry.notified() => {}
                 () = timer => self.expire_due(),
+            }
+        }
+    }
+
+    /// Makes old snapshots of share state anew every so often, until `stop`.
+    pub(crate) async fn snapshot_cold(self: Arc<Self>, interval: Duration, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(interval) => self.state.snapshot_cold(interval),
             }
         }
     }

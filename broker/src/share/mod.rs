@@ -118,6 +118,12 @@ impl ShareGroups {
         gone.iter().for_each(|partition| partition.fence());
     }
 
+    /// Share groups have been switched off: nobody has a session any more, and what members have is taken back.
+    pub(crate) fn forget_all(&self) {
+        self.sessions.lock().end_all();
+        self.forget(|_| true);
+    }
+
     /// A topic has been deleted.
     pub(crate) fn forget_topic(&self, topic_id: Uuid) {
         self.state.forget_topic(topic_id);

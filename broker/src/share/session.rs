@@ -135,6 +135,11 @@ impl ShareSessions {
         self.sessions.remove(key).map(ShareSession::into_partitions)
     }
 
+    /// Ends every session.
+    pub(crate) fn end_all(&mut self) {
+        self.sessions.clear();
+    }
+
     /// Ends the sessions of a connection. They are returned with what they fetched, and with the groups that have no
     /// sessions left.
     pub(crate) fn disconnected(&mut self, peer: SocketAddr) -> (Vec<EndedSession>, BTreeSet<String>) {

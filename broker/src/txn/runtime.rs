@@ -166,7 +166,10 @@ impl Runtime {
 
     fn init_producer(&mut self, request: &InitProducer) -> Result<ProducerIdAndEpoch, ErrorCode> {
         let topics = Arc::clone(&self.topic.topics);
-        match self.shard.init_producer(request, self.clock.now(), &mut || new_producer_id(&topics))? {
+        match self
+            .shard
+            .init_producer(request, topics.transaction_version(), self.clock.now(), &mut || new_producer_id(&topics))?
+        {
             Initialisation::Granted(record) => {
                 let producer = record.metadata.as_ref().map_or(ProducerIdAndEpoch::NONE, TransactionMetadata::producer);
                 self.keep(record)?;
@@ -199,7 +202,9 @@ impl Runtime {
 
     fn on_time(&mut self) {
         let topics = Arc::clone(&self.topic.topics);
-        for record in self.shard.on_time(self.clock.now(), &mut || new_producer_id(&topics)) {
+        for record in
+            self.shard.on_time(topics.transaction_version(), self.clock.now(), &mut || new_producer_id(&topics))
+        {
             let id = Arc::clone(&record.transactional_id);
             let ends = record.metadata.is_some();
             match self.keep(record) {

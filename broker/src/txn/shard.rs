@@ -10,7 +10,7 @@ use brooklet_protocol::coordinator::transaction_log::{
 };
 use bytes::Bytes;
 
-use super::metadata::{NO_PRODUCER_EPOCH, TransactionMetadata, is_epoch_exhausted};
+use super::metadata::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TransactionMetadata, is_epoch_exhausted};
 use super::requests::{
     InitProducer, PartitionsOfTransaction, PendingMarkers, ProducerIdAndEpoch, TopicPartition, TransactionDescription,
     TransactionListing,
@@ -53,8 +53,9 @@ impl TransactionRecord {
         transaction_log::encode_key(&self.transactional_id)
     }
 
-    pub(crate) fn value(&self) -> Option<Bytes> {
-        self.metadata.as_ref().map(|metadata| metadata.to_value().encode())
+    /// At this level of `transaction.version`.
+    pub(crate) fn value(&self, level: TransactionVersion) -> Option<Bytes> {
+        self.metadata.as_ref().map(|metadata| metadata.to_value().encode(level))
     }
 }
 
@@ -100,10 +101,12 @@ impl TransactionShard {
         }
     }
 
-    /// Gives a producer its id and epoch, and fences whoever had the transactional id before.
+    /// Gives a producer its id and epoch, and fences whoever had the transactional id before. `level` is that of
+    /// `transaction.version`.
     pub(crate) fn init_producer(
         &self,
         request: &InitProducer,
+        level: TransactionVersion,
         now: Now,
         new_id: NewProducerId<'_>,
     ) -> Result<Initialisation, ErrorCode> {
@@ -127,7 +130,7 @@ impl TransactionShard {
             return Err(ErrorCode::ProducerFenced);
         }
         if current.state == TransactionState::Ongoing {
-            let aborted = fenced(current, now, new_id)?;
+            let aborted = fenced(current, level, now, new_id)?;
             return Ok(Initialisation::Fences(TransactionRecord::new(id, aborted)));
         }
         let granted = next_incarnation(current, request, now, new_id)?;
@@ -175,15 +178,21 @@ impl TransactionShard {
         self.transactions.get(transactional_id).ok_or(ErrorCode::InvalidProducerIdMapping)
     }
 
-    /// What is due by now: transactions that have taken too long are aborted, ids that nobody uses forgotten.
-    pub(crate) fn on_time(&mut self, now: Now, new_id: NewProducerId<'_>) -> Vec<TransactionRecord> {
+    /// What is due by now: transactions that have taken too long are aborted, ids that nobody uses forgotten. `level` is
+    /// that of `transaction.version`.
+    pub(crate) fn on_time(
+        &mut self,
+        level: TransactionVersion,
+        now: Now,
+        new_id: NewProducerId<'_>,
+    ) -> Vec<TransactionRecord> {
         let mut records = Vec::new();
         if now.monotonic >= next_check(self.last_abort_check, self.settings.abort_interval_ms) {
             self.last_abort_check = now.monotonic;
             for id in &self.ongoing {
                 let overdue = self.transactions.get(id).filter(|current| current.is_overdue(now.wall_ms));
                 // Without a producer id there is a next time.
-                if let Some(Ok(aborted)) = overdue.map(|current| fenced(current, now, &mut *new_id)) {
+                if let Some(Ok(aborted)) = overdue.map(|current| fenced(current, level, now, &mut *new_id)) {
                     records.push(TransactionRecord::new(Arc::clone(id), aborted));
                 }
             }
@@ -295,12 +304,18 @@ impl TransactionShard {
 }
 
 /// The abort of an open transaction that its producer did not ask for: with the epoch that it brings, the producer is
-/// fenced.
+/// fenced. Before the second version the end itself brings none, so that the producer is given the next one here.
 fn fenced(
     current: &TransactionMetadata,
+    level: TransactionVersion,
     now: Now,
     new_id: NewProducerId<'_>,
 ) -> Result<TransactionMetadata, ErrorCode> {
+    if !level.bumps_epoch() {
+        let producer_epoch = current.producer_epoch.saturating_add(1);
+        let aborted = current.prepared(false, TransactionVersion::V0, NO_PRODUCER_ID, now.wall_ms);
+        return Ok(TransactionMetadata { producer_epoch, last_producer_epoch: NO_PRODUCER_EPOCH, ..aborted });
+    }
     let next_id = super::end::next_producer_id(current, new_id)?;
     Ok(current.prepared(false, TransactionVersion::V2, next_id, now.wall_ms))
 }

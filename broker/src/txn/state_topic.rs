@@ -38,7 +38,8 @@ impl StateTopic {
         let index = partition_of(&record.transactional_id, topic.partition_count());
         let partition = topic.partition(index).ok_or(ErrorCode::CoordinatorNotAvailable)?;
         let mut batch = BatchBuilder::new();
-        batch.push(wall_ms, Some(&record.key()), record.value().as_deref(), &[]);
+        let value = record.value(self.topics.transaction_version());
+        batch.push(wall_ms, Some(&record.key()), value.as_deref(), &[]);
         let batch = ValidBatch::trusted(batch.finish().map_err(|_| ErrorCode::UnknownServerError)?);
         partition.append(&batch, AppendOrigin::Coordinator).map_err(|error| {
             tracing::error!(%error, partition = index, "{TRANSACTION_STATE} could not be appended to");

@@ -119,6 +119,8 @@ struct Producer {
 
 struct World {
     shard: TransactionShard,
+    /// Of `transaction.version`. A client's version may be above it.
+    level: TransactionVersion,
     now: u64,
     stored: Vec<TransactionRecord>,
     logs: Vec<Log>,
@@ -134,7 +136,7 @@ struct World {
 }
 
 impl World {
-    fn new(versions: [bool; PRODUCERS]) -> Self {
+    fn new(versions: [bool; PRODUCERS], level: TransactionVersion) -> Self {
         let producer = |(index, second): (usize, bool)| Producer {
             id: index % IDS,
             version: if second { TransactionVersion::V2 } else { TransactionVersion::V0 },
@@ -145,6 +147,7 @@ impl World {
         };
         Self {
             shard: TransactionShard::new(settings()),
+            level,
             now: 0,
             stored: Vec::new(),
             logs: (0..PARTITIONS).map(|_| Log::default()).collect(),
@@ -201,7 +204,7 @@ impl World {
         self.fuel = None;
         self.shard = TransactionShard::new(settings());
         for record in &self.stored {
-            self.shard.load(record.key(), record.value(), at(self.now));
+            self.shard.load(record.key(), record.value(self.level), at(self.now));
         }
         assert_eq!(self.complete(), Ok(()));
     }
@@ -213,7 +216,7 @@ impl World {
             *next += 1;
             Ok(*next)
         };
-        for record in self.shard.on_time(at(self.now), &mut new_id) {
+        for record in self.shard.on_time(self.level, at(self.now), &mut new_id) {
             self.keep(record)?;
         }
         self.complete()
@@ -231,7 +234,7 @@ impl World {
             *next += 1;
             Ok(*next)
         };
-        match self.shard.init_producer(&request, at(self.now), &mut new_id) {
+        match self.shard.init_producer(&request, self.level, at(self.now), &mut new_id) {
             Ok(Initialisation::Granted(record)) => {
                 let granted = record.metadata.as_ref().unwrap().producer();
                 self.keep(record)?;
@@ -413,8 +416,8 @@ fn ops() -> impl Strategy<Value = Vec<(Op, Option<u32>)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
     #[test]
-    fn every_transaction_ends_as_its_producer_was_told(versions: [bool; PRODUCERS], ops in ops()) {
-        let mut world = World::new(versions);
+    fn every_transaction_ends_as_its_producer_was_told(versions: [bool; PRODUCERS], level in 0i16..3, ops in ops()) {
+        let mut world = World::new(versions, TransactionVersion::from_level(level));
         for index in 0..PRODUCERS {
             world.init(index, false).unwrap();
         }
@@ -448,7 +451,7 @@ fn begun() -> (TransactionShard, ProducerIdAndEpoch) {
 
 fn init(shard: &mut TransactionShard, expected: Option<ProducerIdAndEpoch>) -> Result<ProducerIdAndEpoch, ErrorCode> {
     let request = InitProducer { transactional_id: "id".to_owned(), timeout_ms: TIMEOUT_MS, expected };
-    match shard.init_producer(&request, at(1), &mut || Ok(7_000))? {
+    match shard.init_producer(&request, TransactionVersion::V2, at(1), &mut || Ok(7_000))? {
         Initialisation::Granted(record) => {
             let granted = record.metadata.as_ref().unwrap().producer();
             shard.replay(record, at(1));
@@ -596,7 +599,7 @@ fn timeouts_must_be_within_what_the_broker_allows() {
     let shard = TransactionShard::new(settings());
     for timeout_ms in [0, -1, 60_001] {
         let request = InitProducer { transactional_id: "id".to_owned(), timeout_ms, expected: None };
-        let refused = shard.init_producer(&request, at(0), &mut || Ok(1));
+        let refused = shard.init_producer(&request, TransactionVersion::V2, at(0), &mut || Ok(1));
         assert_eq!(refused, Err(ErrorCode::InvalidTransactionTimeout), "{timeout_ms}");
     }
 }
@@ -604,10 +607,10 @@ fn timeouts_must_be_within_what_the_broker_allows() {
 #[test]
 fn ids_that_nobody_uses_are_forgotten() {
     let (mut shard, has) = begun();
-    assert!(shard.on_time(at(100_000), &mut || Ok(1)).is_empty(), "not yet");
+    assert!(shard.on_time(TransactionVersion::V2, at(100_000), &mut || Ok(1)).is_empty(), "not yet");
     add(&mut shard, has).unwrap();
     end(&mut shard, has, true, TransactionVersion::V2).unwrap();
-    for record in shard.on_time(at(110_001), &mut || Ok(1)) {
+    for record in shard.on_time(TransactionVersion::V2, at(110_001), &mut || Ok(1)) {
         assert_eq!(record.metadata, None);
         shard.replay(record, at(110_001));
     }

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use brooklet::Broker;
-use brooklet_protocol::coordinator::transaction_log::{self, TransactionLogValue, TransactionState};
+use brooklet_protocol::coordinator::transaction_log::{
+    self, TransactionLogValue, TransactionState, TransactionVersion,
+};
 use brooklet_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use brooklet_protocol::messages::*;
 use brooklet_protocol::records::validate::ValidBatch;
@@ -285,7 +287,7 @@ fn decide(dir: &Path, id: &str, state: TransactionState) {
     assert_eq!(value.state, TransactionState::Ongoing);
     (value.state, value.producer_epoch) = (state, value.producer_epoch + 1);
     let mut batch = BatchBuilder::new();
-    batch.push(0, Some(&transaction_log::encode_key(id)), Some(&value.encode()), &[]);
+    batch.push(0, Some(&transaction_log::encode_key(id)), Some(&value.encode(TransactionVersion::V2)), &[]);
     log.append(&ValidBatch::trusted(batch.finish().unwrap()), AppendOrigin::Coordinator, &LogConfig::default())
         .unwrap();
     log.close().unwrap();

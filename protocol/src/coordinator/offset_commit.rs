@@ -1,13 +1,16 @@
 //! Committed offsets: `OffsetCommitKey.json` and `OffsetCommitValue.json` of Kafka's group coordinator.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use uuid::Uuid;
 
-use crate::cursor::{Cursor, Malformed, put_string};
+use crate::cursor::{Cursor, Malformed, put_compact_string, put_string, put_tagged_field};
 
 /// The record type that stands first in the key.
 pub(super) const KEY_TYPE: i16 = 1;
-/// Kafka 4 writes version 3; version 4 adds only a tagged topic id.
-const VALUE_VERSION: i16 = 3;
+/// What Kafka has written since 4.3 (KAFKA-19187), but for values with an expiry of their own.
+const VALUE_VERSION: i16 = 4;
+/// The tagged field of version 4.
+const TOPIC_ID: u32 = 0;
 
 /// Whose offset it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,6 +36,8 @@ pub struct OffsetCommitValue {
     pub commit_timestamp: i64,
     /// When it expires, where an old client asked for a time of its own; -1 otherwise.
     pub expire_timestamp: i64,
+    /// The topic's id; nil where it is not known: in versions before 4, and where a transaction committed the offset.
+    pub topic_id: Uuid,
 }
 
 impl OffsetCommitKey {
@@ -64,22 +69,37 @@ impl OffsetCommitValue {
         let metadata = if version >= 4 { cursor.compact_string("metadata")? } else { cursor.string("metadata")? };
         let commit_timestamp = cursor.i64("commit timestamp")?;
         let expire_timestamp = if version == 1 { cursor.i64("expire timestamp")? } else { -1 };
-        Ok(Self { offset, leader_epoch, metadata, commit_timestamp, expire_timestamp })
+        let mut topic_id = Uuid::nil();
+        if version >= 4 {
+            cursor.tagged_fields(|tag, mut field| {
+                if tag == TOPIC_ID {
+                    topic_id = field.uuid("topic id")?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(Self { offset, leader_epoch, metadata, commit_timestamp, expire_timestamp, topic_id })
     }
 
-    /// The value's bytes: version 3, or 1 where it has an expiry of its own.
+    /// The value's bytes: version 4, or 1 where it has an expiry of its own.
     pub fn encode(&self) -> Bytes {
-        let mut out = BytesMut::with_capacity(32 + self.metadata.len());
-        let version = if self.expire_timestamp >= 0 { 1 } else { VALUE_VERSION };
-        out.put_i16(version);
-        out.put_i64(self.offset);
-        if version >= 3 {
-            out.put_i32(self.leader_epoch);
-        }
-        put_string(&mut out, &self.metadata);
-        out.put_i64(self.commit_timestamp);
-        if version == 1 {
+        let mut out = BytesMut::with_capacity(48 + self.metadata.len());
+        if self.expire_timestamp >= 0 {
+            out.put_i16(1);
+            out.put_i64(self.offset);
+            put_string(&mut out, &self.metadata);
+            out.put_i64(self.commit_timestamp);
             out.put_i64(self.expire_timestamp);
+            return out.freeze();
+        }
+        out.put_i16(VALUE_VERSION);
+        out.put_i64(self.offset);
+        out.put_i32(self.leader_epoch);
+        put_compact_string(&mut out, &self.metadata);
+        out.put_i64(self.commit_timestamp);
+        out.put_u8(u8::from(!self.topic_id.is_nil()));
+        if !self.topic_id.is_nil() {
+            put_tagged_field(&mut out, TOPIC_ID, self.topic_id.as_bytes());
         }
         out.freeze()
     }
@@ -101,28 +121,23 @@ mod tests {
             metadata: "m".into(),
             commit_timestamp: 1,
             expire_timestamp: -1,
+            topic_id: Uuid::from_bytes([7; 16]),
         };
-        let bytes =
-            [&[0, 3][..], &[0, 0, 0, 0, 0, 0, 1, 2], &[0, 0, 0, 0], &[0, 1, b'm'], &[0, 0, 0, 0, 0, 0, 0, 1]].concat();
-        assert_eq!(value.encode()[..], bytes[..]);
+        let fields = [&[0, 4][..], &[0, 0, 0, 0, 0, 0, 1, 2], &[0; 4], &[2, b'm'], &[0, 0, 0, 0, 0, 0, 0, 1]].concat();
+        assert_eq!(value.encode()[..], [&fields[..], &[1, 0, 16], &[7; 16]].concat());
         assert_eq!(OffsetCommitValue::decode(value.encode()), Ok(value.clone()));
-        let expiring = OffsetCommitValue { expire_timestamp: 99, leader_epoch: -1, ..value };
+        let of_no_id = OffsetCommitValue { topic_id: Uuid::nil(), ..value.clone() };
+        assert_eq!(of_no_id.encode()[..], [&fields[..], &[0]].concat());
+        assert_eq!(OffsetCommitValue::decode(of_no_id.encode()), Ok(of_no_id.clone()));
+        let expiring = OffsetCommitValue { expire_timestamp: 99, leader_epoch: -1, ..of_no_id };
         assert_eq!(OffsetCommitValue::decode(expiring.encode()), Ok(expiring));
     }
 
     #[test]
-    fn the_flexible_version_of_a_newer_kafka_is_read() {
-        let bytes = [
-            &[0, 4][..],
-            &[0, 0, 0, 0, 0, 0, 0, 9],
-            &[0, 0, 0, 3],
-            &[2, b'm'],
-            &[0, 0, 0, 0, 0, 0, 0, 1],
-            &[1, 0, 16],
-            &[7; 16],
-        ]
-        .concat();
-        let value = OffsetCommitValue::decode(Bytes::from(bytes)).unwrap();
+    fn what_kafka_wrote_before_4_3_is_read() {
+        let bytes = [&[0, 3][..], &[0, 0, 0, 0, 0, 0, 0, 9], &[0, 0, 0, 3], &[0, 1, b'm'], &[0, 0, 0, 0, 0, 0, 0, 1]];
+        let value = OffsetCommitValue::decode(Bytes::from(bytes.concat())).unwrap();
         assert_eq!((value.offset, value.leader_epoch, value.metadata.as_str()), (9, 3, "m"));
+        assert!(value.topic_id.is_nil());
     }
 }

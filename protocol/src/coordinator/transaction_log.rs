@@ -209,8 +209,12 @@ impl TransactionLogValue {
         Ok(())
     }
 
-    /// The value's bytes, version 1.
-    pub fn encode(&self) -> Bytes {
+    /// The value's bytes, as a coordinator of that level of `transaction.version` writes them: in version 1, or at level 0
+    /// in version 0, which lacks what a later level needs (the ids before and after, the client's version).
+    pub fn encode(&self, level: TransactionVersion) -> Bytes {
+        if level == TransactionVersion::V0 {
+            return self.encode_without_tags();
+        }
         let mut out = BytesMut::new();
         out.put_i16(1);
         out.put_i64(self.producer_id);
@@ -236,6 +240,29 @@ impl TransactionLogValue {
         out.freeze()
     }
 
+    fn encode_without_tags(&self) -> Bytes {
+        let mut out = BytesMut::new();
+        out.put_i16(0);
+        out.put_i64(self.producer_id);
+        out.put_i16(self.producer_epoch);
+        out.put_i32(self.timeout_ms);
+        out.put_i8(self.state.id());
+        match self.state {
+            TransactionState::Empty => out.put_i32(-1),
+            _ => {
+                put_count(&mut out, self.partitions.len());
+                for (topic, partitions) in &self.partitions {
+                    put_string(&mut out, topic);
+                    put_count(&mut out, partitions.len());
+                    partitions.iter().for_each(|partition| out.put_i32(*partition));
+                }
+            }
+        }
+        out.put_i64(self.last_update_timestamp);
+        out.put_i64(self.start_timestamp);
+        out.freeze()
+    }
+
     /// The tagged fields that differ from their defaults.
     fn encode_tags(&self, out: &mut BytesMut) {
         let ids = [(PREVIOUS_PRODUCER_ID, self.previous_producer_id), (NEXT_PRODUCER_ID, self.next_producer_id)];
@@ -253,6 +280,11 @@ impl TransactionLogValue {
             out.put_i16(version.level());
         }
     }
+}
+
+/// The count of an array's elements. A transaction has fewer partitions than would not fit.
+fn put_count(out: &mut BytesMut, count: usize) {
+    out.put_i32(i32::try_from(count).unwrap_or(i32::MAX));
 }
 
 fn decode_topic(cursor: &mut Cursor, flexible: bool) -> Result<(String, Vec<i32>), Malformed> {
@@ -303,11 +335,12 @@ mod tests {
             &[2, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7, 2, 2, 0, 2],
         ]
         .concat();
-        assert_eq!(example().encode()[..], bytes[..]);
+        assert_eq!(example().encode(TransactionVersion::V1)[..], bytes[..]);
+        assert_eq!(example().encode(TransactionVersion::V2)[..], bytes[..]);
     }
 
     #[test]
-    fn values_without_tagged_fields_are_read() {
+    fn values_without_tagged_fields_are_those_of_level_0() {
         let bytes = [
             &[0, 0][..],
             &[0, 0, 0, 0, 0, 0, 0, 7],
@@ -319,6 +352,7 @@ mod tests {
             &[0, 0, 0, 0, 0, 0, 1, 1],
         ]
         .concat();
+        assert_eq!(example().encode(TransactionVersion::V0)[..], bytes[..]);
         let expected = TransactionLogValue {
             previous_producer_id: -1,
             client_transaction_version: TransactionVersion::V0,
@@ -341,7 +375,12 @@ mod tests {
                 last_update_timestamp, start_timestamp,
                 client_transaction_version: TransactionVersion::from_level(version),
             };
-            prop_assert_eq!(TransactionLogValue::decode(value.encode()), Ok(value));
+            let without_tags = TransactionLogValue {
+                previous_producer_id: NO_PRODUCER_ID, next_producer_id: NO_PRODUCER_ID,
+                client_transaction_version: TransactionVersion::V0, ..value.clone()
+            };
+            prop_assert_eq!(TransactionLogValue::decode(value.encode(TransactionVersion::V0)), Ok(without_tags));
+            prop_assert_eq!(TransactionLogValue::decode(value.encode(TransactionVersion::V2)), Ok(value));
         }
 
         #[test]

@@ -168,25 +168,34 @@ def consume_file(bootstrap, topic, partitions, count, out):
     emit({"consumed": written})
 
 
-def group(bootstrap, topic, group_id, session_timeout_ms=None):
+def group(bootstrap, topic, group_id, session_timeout_ms=None, protocol="classic"):
     config = {
         "bootstrap.servers": bootstrap,
         "group.id": group_id,
+        "group.protocol": protocol,
         "auto.offset.reset": "earliest",
         "enable.auto.commit": False,
     }
-    if session_timeout_ms:
+    if session_timeout_ms and protocol == "classic":  # otherwise the timeout is the broker's to say
         config["session.timeout.ms"] = int(session_timeout_ms)
     consumer = Consumer(config)
     stop = stop_at_end_of_input()
     started = time.monotonic()
 
+    owned = set()
+
+    def emit_owned():
+        emit({"assigned": sorted(owned), "ms": round((time.monotonic() - started) * 1000, 1)})
+
     def assigned(_, partitions):
-        ms = round((time.monotonic() - started) * 1000, 1)
-        emit({"assigned": sorted(p.partition for p in partitions), "ms": ms})
+        owned.update(p.partition for p in partitions)
+        emit_owned()
 
     def revoked(_, partitions):
+        owned.difference_update(p.partition for p in partitions)
         emit({"revoked": sorted(p.partition for p in partitions)})
+        if owned:  # by the new protocol only some go, and nothing may follow
+            emit_owned()
 
     consumer.subscribe([topic], on_assign=assigned, on_revoke=revoked, on_lost=revoked)
     while not stop.is_set():

@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.Queue;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -56,7 +57,8 @@ public final class Driver {
             case "consume" -> consume(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]));
             case "consume-file" -> consumeFile(args[1], args[2], Integer.parseInt(args[3]), Integer.parseInt(args[4]),
                 Path.of(args[5]));
-            case "group" -> group(args[1], args[2], args[3], args.length > 4 ? Optional.of(args[4]) : Optional.empty());
+            case "group" -> group(args[1], args[2], args[3], args.length > 4 ? Optional.of(args[4]) : Optional.empty(),
+                args.length > 5 ? args[5] : "classic");
             case "copy" -> copy(args[1], args[2], args[3], args[4], args[5]);
             default -> {
                 System.err.println("unsupported");
@@ -224,10 +226,13 @@ public final class Driver {
         return new KafkaConsumer<>(config, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
-    private static void group(String bootstrap, String topic, String group, Optional<String> sessionTimeout) {
-        var settings = new HashMap<>(Map.of(
-            "group.id", group, "auto.offset.reset", "earliest", "enable.auto.commit", "false"));
-        sessionTimeout.ifPresent(ms -> settings.put("session.timeout.ms", ms));
+    private static void group(String bootstrap, String topic, String group, Optional<String> sessionTimeout,
+            String protocol) {
+        var settings = new HashMap<>(Map.of("group.id", group, "group.protocol", protocol,
+            "auto.offset.reset", "earliest", "enable.auto.commit", "false"));
+        if (protocol.equals("classic")) { // otherwise the timeout is the broker's to say
+            sessionTimeout.ifPresent(ms -> settings.put("session.timeout.ms", ms));
+        }
         var stop = stopAtEndOfInput();
         try (var consumer = newConsumer(bootstrap, settings)) {
             consumer.subscribe(List.of(topic), new PrintRebalances());
@@ -307,22 +312,28 @@ public final class Driver {
         }
     }
 
+    /** Both callbacks tell only what changes: in the classic protocol's eager rebalances that is everything. */
     private static final class PrintRebalances implements ConsumerRebalanceListener {
         private final long started = System.nanoTime();
+        private final TreeSet<Integer> owned = new TreeSet<>();
 
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
-            emit("{\"assigned\":" + numbers(partitions)
-                + ",\"ms\":" + (System.nanoTime() - started) / 100_000 / 10.0 + "}");
+            partitions.forEach(partition -> owned.add(partition.partition()));
+            emitOwned();
         }
 
         @Override
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
-            emit("{\"revoked\":" + numbers(partitions) + "}");
+            partitions.forEach(partition -> owned.remove(partition.partition()));
+            emit("{\"revoked\":" + partitions.stream().map(TopicPartition::partition).sorted().toList() + "}");
+            if (!owned.isEmpty()) {
+                emitOwned();
+            }
         }
 
-        private static String numbers(Collection<TopicPartition> partitions) {
-            return partitions.stream().map(TopicPartition::partition).sorted().toList().toString();
+        private void emitOwned() {
+            emit("{\"assigned\":" + owned + ",\"ms\":" + (System.nanoTime() - started) / 100_000 / 10.0 + "}");
         }
     }
 

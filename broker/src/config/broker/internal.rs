@@ -51,7 +51,7 @@ pub(super) const DEFS: &[ConfigDef] = config_defs! {
     Long "server.max.startup.time.ms" = "9223372036854775807", AtLeast(0), ReadOnly, NO_QUORUM,
         "longest time a start may take";
     Int "share.coordinator.cold.partition.snapshot.interval.ms" = "300000", AtLeast(1), ReadOnly,
-        SHARE_STATE,
+        Works,
         "time between snapshots of idle share partitions";
     Int "share.coordinator.state.topic.prune.interval.ms" = "300000", AtLeast(1), ReadOnly, SHARE_STATE,
         "time between prunes of `__share_group_state`";

@@ -1,7 +1,7 @@
 //! Which partitions have share state for a group: only those are assigned. State is made when a member first
 //! subscribes to a topic, or an administrator sets offsets, and goes with the group, the topic or the offsets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use brooklet_protocol::coordinator::share_group::{ShareGroupKey, StatePartitionMetadataValue, TopicPartitionsInfo};
 use brooklet_protocol::coordinator::share_state::SharePartitionKey;
@@ -58,17 +58,9 @@ impl ShareGroup {
     }
 
     /// The record that follows the end of a topic, if the group had state for it.
-    pub(crate) fn forget_topic(&self, name: &str) -> Option<GroupRecord> {
-        let is_other = |topic: &TopicPartitionsInfo| topic.topic_name != name;
-        if self.initialized.values().all(is_other) {
-            return None;
-        }
-        let left: BTreeMap<Uuid, _> = self
-            .initialized
-            .iter()
-            .filter(|(_, topic)| is_other(topic))
-            .map(|(id, topic)| (*id, topic.clone()))
-            .collect();
+    pub(crate) fn forget_topic(&self, id: Uuid) -> Option<GroupRecord> {
+        let mut left = self.initialized.clone();
+        left.remove(&id)?;
         Some(self.state_partitions_record(left))
     }
 }

@@ -147,7 +147,7 @@ fn members_are_told_of_topics_and_partitions_that_come_later() {
     assert_eq!(answer.assignment, Some(all_of(1, 0..4)));
     // The topic is deleted and made again.
     fixture.now += 1000;
-    let forgotten = fixture.group.forget_topic("t").into_iter().collect();
+    let forgotten = fixture.group.forget_topic(Uuid::from_u128(1)).into_iter().collect();
     fixture.keep(forgotten);
     fixture.topics.0.insert("t".into(), (2, 1));
     let answer = fixture.heartbeat("a", answer.member_epoch, None).unwrap();

@@ -7,6 +7,7 @@ use brooklet_protocol::coordinator::streams_group::{
     CopartitionGroup, Endpoint, Subtopology, TopicInfo, TopologyValue,
 };
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use super::requests::{StatusCode, StreamsHeartbeatRequest, StreamsHeartbeatResponse};
 use super::tasks::Tasks;
@@ -503,7 +504,8 @@ fn commit(member_epoch: i32, topic: &str, partition: i32) -> CommitRequest {
         generation: member_epoch,
     };
     let metadata = String::new();
-    let offset = OffsetToCommit { topic: topic.to_owned(), partition, offset: 1, leader_epoch: 0, metadata };
+    let (topic, topic_id) = (topic.to_owned(), Uuid::nil());
+    let offset = OffsetToCommit { topic, topic_id, partition, offset: 1, leader_epoch: 0, metadata };
     CommitRequest { member, knows_group_id_not_found: true, retention_ms: None, offsets: vec![offset] }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod shard;
 mod state_topic;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use brooklet_protocol::coordinator::share_state::{SharePartitionKey, ShareSnapshotValue};
 use parking_lot::{Mutex, MutexGuard};
@@ -116,6 +117,21 @@ impl ShareCoordinator {
         for record in shard.forget_topic(topic_id) {
             if let Err(error) = self.keep(&mut shard, record) {
                 tracing::warn!(%error, %topic_id, "share state of a deleted topic remains");
+            }
+        }
+    }
+
+    /// Makes old snapshots anew, so that what was written before them can be given up.
+    pub(crate) fn snapshot_cold(&self, interval: Duration) {
+        // What nobody has asked for grows no log.
+        let Ok(mut shard) = self.loaded() else {
+            return;
+        };
+        let interval_ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX);
+        for record in shard.snapshot_cold(interval_ms, self.clock.wall_ms()) {
+            if let Err(error) = self.keep(&mut shard, record) {
+                tracing::warn!(%error, "no snapshot of old share state; it is tried again later");
+                return;
             }
         }
     }

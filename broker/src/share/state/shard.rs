@@ -168,6 +168,27 @@ impl ShareStateShard {
         Ok((state, Some(record)))
     }
 
+    /// Snapshots of the share partitions whose last one is older than `interval_ms`: as long as an old one stands, the log
+    /// that came after it stays too. None where nothing was written since all had such snapshots.
+    pub(crate) fn snapshot_cold(&self, interval_ms: i64, wall_ms: i64) -> Vec<ShareStateRecord> {
+        // A snapshot that was made for its age alone is told by its two times.
+        let is_quiet =
+            |known: &Known| known.updates == 0 && known.state.create_timestamp != known.state.write_timestamp;
+        if self.known.values().all(is_quiet) {
+            return Vec::new();
+        }
+        let cold = self.known.iter().filter(|(_, known)| wall_ms - known.state.write_timestamp >= interval_ms);
+        cold.map(|(key, Known { state, .. })| {
+            let snapshot = ShareSnapshotValue {
+                snapshot_epoch: state.snapshot_epoch.wrapping_add(1),
+                write_timestamp: wall_ms,
+                ..state.clone()
+            };
+            ShareStateRecord::snapshot(key, Some(&snapshot))
+        })
+        .collect()
+    }
+
     /// The record that ends a share partition's state, if it has any.
     pub(crate) fn delete(&self, key: &SharePartitionKey) -> Option<ShareStateRecord> {
         self.known.contains_key(key).then(|| ShareStateRecord::snapshot(key, None))
@@ -248,5 +269,51 @@ impl ShareStateShard {
         }
         state.delivery_complete_count = update.delivery_complete_count;
         state.state_batches = combine(&state.state_batches, update.state_batches, state.start_offset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(partition: i32) -> SharePartitionKey {
+        SharePartitionKey { group_id: "g".into(), topic_id: Uuid::from_u128(1), partition }
+    }
+
+    fn keep(shard: &mut ShareStateShard, record: ShareStateRecord) {
+        shard.replay(record.key, record.value);
+    }
+
+    fn accept(shard: &mut ShareStateShard, partition: i32, upto: i64, wall_ms: i64) {
+        let write = StateWrite {
+            state_epoch: 0,
+            leader_epoch: 0,
+            start_offset: upto,
+            delivery_complete_count: 0,
+            state_batches: Vec::new(),
+        };
+        let record = shard.write(&key(partition), write, wall_ms).unwrap();
+        keep(shard, record);
+    }
+
+    #[test]
+    fn old_snapshots_are_made_anew_until_all_is_quiet() {
+        let mut shard = ShareStateShard::new(100);
+        for partition in 0..2 {
+            let record = shard.initialize(&key(partition), 0, 0, 0).unwrap();
+            keep(&mut shard, record);
+        }
+        accept(&mut shard, 0, 7, 10);
+        assert!(shard.snapshot_cold(300, 299).is_empty(), "none is old enough");
+        let of_both = shard.snapshot_cold(300, 300);
+        assert_eq!(of_both.len(), 2);
+        let before = shard.state(&key(0)).unwrap().clone();
+        of_both.into_iter().for_each(|record| keep(&mut shard, record));
+        let after = shard.state(&key(0)).unwrap();
+        assert_eq!((after.snapshot_epoch, after.write_timestamp), (before.snapshot_epoch + 1, 300));
+        assert_eq!((after.start_offset, after.create_timestamp), (7, 0));
+        assert!(shard.snapshot_cold(300, 900).is_empty(), "nothing was written since");
+        accept(&mut shard, 0, 8, 901);
+        assert_eq!(shard.snapshot_cold(300, 902).len(), 2, "the idle one would keep what the other writes");
     }
 }

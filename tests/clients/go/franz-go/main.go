@@ -276,16 +276,19 @@ func group(bootstrap, topic, groupID string, settings []string) {
 	// The client's default assignor is cooperative: it tells only what is added to or taken from what is owned.
 	started := time.Now()
 	owned := map[int32]bool{}
-	assigned := func(_ context.Context, _ *kgo.Client, added map[string][]int32) {
-		for _, p := range added[topic] {
-			owned[p] = true
-		}
+	emitOwned := func() {
 		all := []int32{}
 		for p := range owned {
 			all = append(all, p)
 		}
 		slices.Sort(all)
 		emit(map[string]any{"assigned": all, "ms": float64(time.Since(started).Microseconds()/100) / 10})
+	}
+	assigned := func(_ context.Context, _ *kgo.Client, added map[string][]int32) {
+		for _, p := range added[topic] {
+			owned[p] = true
+		}
+		emitOwned()
 	}
 	revoked := func(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
 		if len(removed[topic]) == 0 {
@@ -296,6 +299,7 @@ func group(bootstrap, topic, groupID string, settings []string) {
 		}
 		slices.Sort(removed[topic])
 		emit(map[string]any{"revoked": removed[topic]})
+		emitOwned()
 	}
 	options := []kgo.Opt{
 		kgo.SeedBrokers(bootstrap),
@@ -307,7 +311,10 @@ func group(bootstrap, topic, groupID string, settings []string) {
 		kgo.OnPartitionsRevoked(revoked),
 		kgo.OnPartitionsLost(revoked),
 	}
-	if len(settings) > 0 {
+	if len(settings) > 1 && settings[1] == "consumer" {
+		// The timeout is then the broker's to say.
+		options = append(options, kgo.ServerSideBalancer())
+	} else if len(settings) > 0 {
 		options = append(options, kgo.SessionTimeout(time.Duration(number(settings[0]))*time.Millisecond))
 	}
 	client := must(kgo.NewClient(options...))

@@ -6,8 +6,10 @@
 pub mod admin_tools;
 pub mod apache_kafka;
 pub mod broker;
+pub mod change_load;
 pub mod client;
 pub mod connect;
+pub mod connect_rest;
 pub mod differential;
 pub mod java;
 pub mod log_client;

@@ -2,11 +2,12 @@
 //! order does not fit what was told before.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
 use crate::differential::Random;
+use crate::log_client::LogClient;
 use crate::postgres::Postgres;
 
 /// The tables that change.
@@ -95,22 +96,17 @@ impl Retold {
     /// # Panics
     /// If an event does not fit.
     pub fn follow(&mut self, bootstrap: &str) {
-        let output = Command::new("kcat")
-            .args(["-b", bootstrap, "-C", "-t", &self.topic, "-p", "0", "-o", &self.next.to_string()])
-            .args(["-e", "-q", "-Z", "-f", "%o\t%k\t%s\n", "-X", "isolation.level=read_committed"])
-            .output()
-            .unwrap();
-        // It fails while there is no such topic, and while nobody listens.
-        for line in String::from_utf8(output.stdout).unwrap().lines() {
-            let mut parts = line.splitn(3, '\t');
-            let mut part = || parts.next().unwrap();
-            let offset: i64 = part().parse().unwrap();
-            assert!(offset >= self.next, "{}: offset {offset} after {}", self.topic, self.next - 1);
-            self.next = offset + 1;
-            let key: Value = serde_json::from_str(part()).unwrap();
-            let value = part();
-            let event = if value == "NULL" { Value::Null } else { serde_json::from_str(value).unwrap() };
-            self.take(offset, key["id"].as_i64().unwrap(), &event);
+        let mut client = LogClient::connect(bootstrap);
+        if client.topic_id(&self.topic).is_none() {
+            return;
+        }
+        let (records, next) = client.read_committed_from(&self.topic, 0, self.next);
+        self.next = next;
+        for record in records {
+            let json =
+                |bytes: Option<&[u8]>| -> Value { bytes.map_or(Value::Null, |b| serde_json::from_slice(b).unwrap()) };
+            let key = json(record.key.as_deref());
+            self.take(record.offset, key["id"].as_i64().unwrap(), &json(record.value.as_deref()));
         }
     }
 

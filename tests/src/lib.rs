@@ -6,6 +6,7 @@
 pub mod admin_tools;
 pub mod apache_kafka;
 pub mod broker;
+pub mod capture;
 pub mod change_load;
 pub mod client;
 pub mod connect;

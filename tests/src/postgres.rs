@@ -39,17 +39,45 @@ impl Postgres {
     /// # Panics
     /// If it does not start.
     pub fn start_again(&self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with other settings, such as `wal_level=replica`.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_with(&self, settings: &[&str]) {
         let data = self.dir.path().join("data");
         let logical = format!(
             "-p {} -k {} -c wal_level=logical -c fsync=off -c listen_addresses=127.0.0.1",
             self.port,
             self.dir.path().display()
         );
+        let logical = settings.iter().fold(logical, |all, setting| format!("{all} -c {setting}"));
         run(server_command("pg_ctl")
             .args(["start", "-w", "-o", &logical, "-l"])
             .arg(data.join("log"))
             .arg("-D")
             .arg(&data));
+    }
+
+    /// Stops the server in order.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn stop(&self) {
+        run(server_command("pg_ctl").args(["stop", "-w", "-m", "fast", "-D"]).arg(self.dir.path().join("data")));
+    }
+
+    /// Has a role's password asked for, which nobody else's is.
+    ///
+    /// # Panics
+    /// If the server's rules cannot be changed.
+    pub fn ask_for_password_of(&self, role: &str) {
+        let rules = self.dir.path().join("data/pg_hba.conf");
+        let others = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(rules, format!("host all {role} 127.0.0.1/32 scram-sha-256\n{others}")).unwrap();
+        self.execute("select pg_reload_conf()");
     }
 
     /// Kills all of the server's processes as `kill -9` does.

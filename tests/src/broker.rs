@@ -112,6 +112,11 @@ impl BrokerProcess {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Whether it runs connectors when it is started next.
+    pub fn run_connectors(&mut self, run: bool) {
+        self.connect = run.then(free_port);
+    }
+
     /// Its Connect REST API.
     ///
     /// # Panics

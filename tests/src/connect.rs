@@ -77,6 +77,16 @@ impl ConnectWorker {
         self.process.take().expect("the worker runs").kill();
     }
 
+    /// Stops the worker in order.
+    pub fn stop(&mut self) {
+        self.process.take().expect("the worker runs").stop();
+    }
+
+    /// What the worker has said.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("worker.log")).unwrap_or_default()
+    }
+
     /// Its REST API.
     pub fn rest(&self) -> ConnectRest {
         self.rest

@@ -180,10 +180,10 @@ impl Streaming<'_> {
         for row in [&old_cells, &new_cells].into_iter().flatten() {
             self.incremental.observe(&table.table.id, row, &table);
         }
-        self.emit(start, &table, operation, old_cells.as_deref(), new_cells.as_deref()).await
+        self.emit(start, &table, operation, old_cells.as_deref(), new_cells.as_deref())
     }
 
-    async fn emit(
+    fn emit(
         &mut self,
         start: Lsn,
         table: &CapturedTable,
@@ -211,9 +211,6 @@ impl Streaming<'_> {
             transaction,
         };
         self.events.records(schema, change, &self.state.committed, &mut self.state.batch);
-        if self.is_full() {
-            self.send().await?;
-        }
         Ok(())
     }
 
@@ -266,9 +263,6 @@ impl Streaming<'_> {
             self.state.batch.push(record);
         }
         if message.transactional {
-            if self.is_full() {
-                self.send().await?;
-            }
             return Ok(());
         }
         self.end_of_group().await

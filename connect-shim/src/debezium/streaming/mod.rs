@@ -204,6 +204,10 @@ impl<'a> Streaming<'a> {
                 ReplicationEvent::Data { start, payload } => self.data(start, payload).await?,
                 ReplicationEvent::KeepAlive { end, reply } => self.keep_alive(end, reply).await?,
             }
+            // Sent only now that the message is gone, which may be large.
+            if self.is_full() {
+                self.send().await?;
+            }
             self.tick().await?;
         }
     }

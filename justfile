@@ -36,6 +36,10 @@ soak cases="20000" rounds="10":
 crash rounds="200":
     CRASH_ROUNDS={{rounds}} cargo test --package brooklet-tests --test crash -- --nocapture
 
+# The same of Brooklet, of PostgreSQL, and of what connects them, while changes are captured.
+change-crash rounds="100":
+    CRASH_ROUNDS={{rounds}} cargo test --package brooklet-tests --test change_crash -- --nocapture
+
 # Each fuzz target for so many seconds (needs the nightly toolchain; installs cargo-fuzz if it is not there).
 fuzz seconds="60":
     command -v cargo-fuzz > /dev/null || cargo install cargo-fuzz --locked

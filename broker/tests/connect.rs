@@ -14,7 +14,7 @@ use brooklet_connect_shim::connector_config::{
 };
 use brooklet_connect_shim::data::{OffsetMap, Schema, SchemaType, SourceRecord, Value};
 use brooklet_connect_shim::runtime::{Herder, WorkerSettings};
-use brooklet_connect_shim::source::{BoxFuture, RecordSink, SourceTask, TaskError};
+use brooklet_connect_shim::source::{BoxFuture, RecordSink, SourceTask, TaskContext, TaskError};
 use tokio_util::sync::CancellationToken;
 
 const CLASS: &str = "org.example.CountingConnector";
@@ -44,7 +44,7 @@ impl ConnectorPlugin for CountingConnector {
         Box::pin(async { self.config_def().validate(properties) })
     }
 
-    fn create_task(&self, properties: &Properties) -> Result<Box<dyn SourceTask>, TaskError> {
+    fn create_task(&self, properties: &Properties, _: TaskContext) -> Result<Box<dyn SourceTask>, TaskError> {
         let config = self.config_def().parse(properties).map_err(|error| TaskError::Failed(error.to_string()))?;
         Ok(Box::new(CountingTask { to: config.number("count.to").unwrap() }))
     }

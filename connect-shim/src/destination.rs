@@ -112,6 +112,29 @@ pub trait Destination: Send + Sync + 'static {
     /// [`DestinationError::UnknownPartition`], or what keeps it from being read.
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, DestinationError>;
 
+    /// How far a consumer group has come in a partition; `None` if it has not said.
+    ///
+    /// # Errors
+    /// What keeps the group coordinator from it.
+    fn committed_offset<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: i32,
+    ) -> BoxFuture<'a, Result<Option<i64>, DestinationError>>;
+
+    /// Commits how far a consumer group without members has come in a partition.
+    ///
+    /// # Errors
+    /// What keeps the group coordinator from it: that the group has members, for one.
+    fn commit_offset<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+    ) -> BoxFuture<'a, Result<(), DestinationError>>;
+
     /// Begins to write under a transactional id. Whoever wrote under it before is fenced, and what it left open aborted.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod data;
 pub mod debezium;
 pub mod destination;
 pub mod java;
+pub mod metrics;
 pub mod postgres;
 pub mod rest;
 pub mod runtime;

@@ -1,11 +1,15 @@
 //! A source connector as the worker sees it (`SourceConnector` and `SourceTask` of Connect's API).
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::data::{OffsetMap, SourceRecord};
+use crate::destination::Destination;
+use crate::metrics::TaskMetrics;
 
 /// A future whose kind the caller need not know.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -19,6 +23,21 @@ pub enum TaskError {
     /// Somebody has to do something: the task's status becomes FAILED, with this as its trace.
     #[error("{0}")]
     Failed(String),
+}
+
+/// What a task may use beside the sink of its records.
+#[derive(Clone)]
+pub struct TaskContext {
+    /// The broker's topics, from one of which signals may come.
+    pub topics: Arc<dyn Destination>,
+    /// Where it tells its figures.
+    pub metrics: Arc<TaskMetrics>,
+}
+
+impl fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskContext").field("metrics", &self.metrics).finish_non_exhaustive()
+    }
 }
 
 /// Takes what a task gives out. Records are converted, transformed and written as they come, in a transaction that

@@ -204,6 +204,12 @@ pub(crate) fn put_varint(out: &mut impl BufMut, value: i64) {
     put_unsigned_varint(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
+/// How many bytes [`put_varint`] writes.
+pub(crate) fn varint_len(value: i64) -> usize {
+    let zigzag = ((value << 1) ^ (value >> 63)) as u64;
+    (64 - (zigzag | 1).leading_zeros() as usize).div_ceil(7)
+}
+
 /// Undoes zig-zag.
 pub(crate) fn unzigzag(value: u64) -> i64 {
     ((value >> 1) as i64) ^ -((value & 1) as i64)

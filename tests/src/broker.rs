@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::connect_rest::ConnectRest;
+
 /// How long a start may take on a machine that does much else.
 const START: Duration = Duration::from_secs(20);
 
@@ -67,6 +69,8 @@ pub struct BrokerProcess {
     dir: TempDir,
     port: u16,
     admin: u16,
+    /// Where it answers Connect's REST API, if it does.
+    connect: Option<u16>,
     args: Vec<String>,
     /// `ulimit -n`, where it is not this process's own.
     max_open_files: Option<u32>,
@@ -76,6 +80,14 @@ impl BrokerProcess {
     /// Starts a broker with further arguments.
     pub fn start(args: &[&str]) -> Self {
         let mut broker = Self::prepared(args);
+        broker.start_again();
+        broker
+    }
+
+    /// Starts a broker that runs connectors.
+    pub fn with_connect(args: &[&str]) -> Self {
+        let mut broker = Self::prepared(args);
+        broker.connect = Some(free_port());
         broker.start_again();
         broker
     }
@@ -92,12 +104,25 @@ impl BrokerProcess {
     pub fn prepared(args: &[&str]) -> Self {
         let dir = TempDir::with_prefix("brooklet-test-").unwrap();
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Self { child: None, dir, port: free_port(), admin: free_port(), args, max_open_files: None }
+        Self { child: None, dir, port: free_port(), admin: free_port(), connect: None, args, max_open_files: None }
     }
 
     /// `host:port` for clients.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Whether it runs connectors when it is started next.
+    pub fn run_connectors(&mut self, run: bool) {
+        self.connect = run.then(free_port);
+    }
+
+    /// Its Connect REST API.
+    ///
+    /// # Panics
+    /// If it was started without.
+    pub fn connect(&self) -> ConnectRest {
+        ConnectRest { port: self.connect.expect("a broker that runs connectors") }
     }
 
     /// The data directory.
@@ -138,7 +163,7 @@ impl BrokerProcess {
         };
         let child = command
             .args(["--listen", &self.bootstrap(), "--admin", &format!("127.0.0.1:{}", self.admin)])
-            .args(["--connect", "off"])
+            .args(["--connect", &self.connect.map_or("off".to_owned(), |port| format!("127.0.0.1:{port}"))])
             .arg("--data-dir")
             .arg(self.data_dir())
             .args(&self.args)

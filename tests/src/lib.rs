@@ -6,8 +6,11 @@
 pub mod admin_tools;
 pub mod apache_kafka;
 pub mod broker;
+pub mod capture;
+pub mod change_load;
 pub mod client;
 pub mod connect;
+pub mod connect_rest;
 pub mod differential;
 pub mod java;
 pub mod log_client;

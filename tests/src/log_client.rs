@@ -214,8 +214,13 @@ impl LogClient {
 
     /// The records of a partition up to where it is decided now, as a consumer that reads committed records sees them.
     pub fn read_committed(&mut self, topic: &str, partition: i32) -> Vec<Record> {
-        let upto = self.fetch(topic, partition, 0, 1, true).last_stable_offset;
-        let (mut offset, mut seen, mut aborting) = (0, Vec::new(), BTreeSet::new());
+        self.read_committed_from(topic, partition, 0).0
+    }
+
+    /// The same from `offset` on, with the offset from which to go on later.
+    pub fn read_committed_from(&mut self, topic: &str, partition: i32, mut offset: i64) -> (Vec<Record>, i64) {
+        let upto = self.fetch(topic, partition, offset, 1, true).last_stable_offset;
+        let (mut seen, mut aborting) = (Vec::new(), BTreeSet::new());
         while offset < upto {
             let mut fetched = self.fetch(topic, partition, offset, FETCH_BYTES, true);
             assert_eq!(fetched.error, 0, "{topic}-{partition} at {offset}");
@@ -235,7 +240,7 @@ impl LogClient {
             }
             assert!(offset > before, "{topic}-{partition}: nothing to read at {offset} of {upto}");
         }
-        seen
+        (seen, offset)
     }
 
     /// Gets an id, for a producer with or without transactions.

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::broker::free_port;
+use crate::broker::{free_port, signal};
 
 /// The server, which ends with this value.
 #[derive(Debug)]
@@ -27,18 +29,78 @@ impl Postgres {
         }
         let postgres = Self { dir, port: free_port() };
         let data = postgres.dir.path().join("data");
+        run(server_command("initdb").args(["-U", "postgres", "-A", "trust", "-N", "-D"]).arg(&data));
+        postgres.start_again();
+        postgres
+    }
+
+    /// Starts the server after it was killed, and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_again(&self) {
+        self.start_with(&[]);
+    }
+
+    /// The same with other settings, such as `wal_level=replica`.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start_with(&self, settings: &[&str]) {
+        let data = self.dir.path().join("data");
         let logical = format!(
             "-p {} -k {} -c wal_level=logical -c fsync=off -c listen_addresses=127.0.0.1",
-            postgres.port,
-            postgres.dir.path().display()
+            self.port,
+            self.dir.path().display()
         );
-        run(server_command("initdb").args(["-U", "postgres", "-A", "trust", "-N", "-D"]).arg(&data));
+        let logical = settings.iter().fold(logical, |all, setting| format!("{all} -c {setting}"));
         run(server_command("pg_ctl")
             .args(["start", "-w", "-o", &logical, "-l"])
             .arg(data.join("log"))
             .arg("-D")
             .arg(&data));
-        postgres
+    }
+
+    /// Stops the server in order.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn stop(&self) {
+        run(server_command("pg_ctl").args(["stop", "-w", "-m", "fast", "-D"]).arg(self.dir.path().join("data")));
+    }
+
+    /// Has a role's password asked for, which nobody else's is.
+    ///
+    /// # Panics
+    /// If the server's rules cannot be changed.
+    pub fn ask_for_password_of(&self, role: &str) {
+        let rules = self.dir.path().join("data/pg_hba.conf");
+        let others = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(rules, format!("host all {role} 127.0.0.1/32 scram-sha-256\n{others}")).unwrap();
+        self.execute("select pg_reload_conf()");
+    }
+
+    /// Kills all of the server's processes as `kill -9` does.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn kill(&self) {
+        let lock = self.dir.path().join("data/postmaster.pid");
+        let postmaster: u32 = std::fs::read_to_string(&lock).unwrap().lines().next().unwrap().parse().unwrap();
+        // It must not notice that its children die, nor have more of them.
+        signal(postmaster, Signal::STOP);
+        let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap();
+        let mut processes: Vec<u32> = children.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+        processes.push(postmaster);
+        for pid in &processes {
+            signal(*pid, Signal::KILL);
+        }
+        crate::wait_until("the server is dead", Duration::from_secs(10), || {
+            !processes.iter().any(|pid| is_alive(*pid))
+        });
+        // What is dead may be a zombie, which the next server would take for a running one.
+        std::fs::remove_file(lock).unwrap();
+        std::fs::remove_file(self.dir.path().join(format!(".s.PGSQL.{}.lock", self.port))).unwrap();
     }
 
     /// Its port on 127.0.0.1.
@@ -46,20 +108,44 @@ impl Postgres {
         self.port
     }
 
-    /// Runs statements.
+    /// Runs statements, and returns the rows of the last one, columns parted by tabs.
     ///
     /// # Panics
     /// If one fails.
-    pub fn execute(&self, sql: &str) {
+    pub fn execute(&self, sql: &str) -> String {
+        run(self.psql().args(["-v", "ON_ERROR_STOP=1", "-c", sql]))
+    }
+
+    /// A client of the server, whose statements are to be given.
+    pub fn psql(&self) -> Command {
         let mut command = Command::new("psql");
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-q"]);
-        run(command.args(["-v", "ON_ERROR_STOP=1", "-c", sql]));
+        command.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &self.port.to_string(),
+            "-U",
+            "postgres",
+            "-X",
+            "-q",
+            "-At",
+            "-F",
+            "\t",
+        ]);
+        command
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
         let data = self.dir.path().join("data");
+        if std::thread::panicking() {
+            let log = std::fs::read(data.join("log")).unwrap_or_default();
+            eprintln!(
+                "--- the end of PostgreSQL's log\n{}",
+                String::from_utf8_lossy(&log[log.len().saturating_sub(4000)..])
+            );
+        }
         let _ = server_command("pg_ctl").args(["stop", "-m", "immediate", "-D"]).arg(data).output();
     }
 }
@@ -82,7 +168,13 @@ fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-fn run(command: &mut Command) {
+fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -38,7 +38,7 @@ fn a_file_arrives_once_and_in_order_through_restarts_of_broker_and_worker() {
 
     write();
     let mut worker = ConnectWorker::start(&broker.bootstrap(), dir.path(), &[]);
-    worker.run(
+    worker.rest().run(
         "source",
         &json!({
             "connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector",
@@ -46,7 +46,7 @@ fn a_file_arrives_once_and_in_order_through_restarts_of_broker_and_worker() {
             "exactly.once.support": "requested", "transaction.boundary": "poll",
         }),
     );
-    worker.run(
+    worker.rest().run(
         "sink",
         &json!({
             "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
@@ -63,8 +63,8 @@ fn a_file_arrives_once_and_in_order_through_restarts_of_broker_and_worker() {
     let count = write();
     worker.kill();
     worker.start_again();
-    worker.wait_until_running("source");
-    worker.wait_until_running("sink");
+    worker.rest().wait_until_running("source");
+    worker.rest().wait_until_running("sink");
     have_arrived(count);
 
     // In the topic is every line once, by exactly-once sources; a sink may write again what it had not yet committed.

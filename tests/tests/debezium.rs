@@ -28,7 +28,7 @@ fn changes_in_postgres_arrive_once_and_in_order() {
     let dir = TempDir::with_prefix("debezium-").unwrap();
     let worker = ConnectWorker::start(&broker.bootstrap(), dir.path(), &[java::installed("debezium")]);
     let json = "org.apache.kafka.connect.json.JsonConverter";
-    worker.run(
+    worker.rest().run(
         "items",
         &json!({
             "connector.class": "io.debezium.connector.postgresql.PostgresConnector",

@@ -6,6 +6,7 @@ use brooklet_connect_shim::source::BoxFuture;
 use brooklet_connect_shim::{
     Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec, TransactionalProducer,
 };
+use brooklet_protocol::ErrorCode;
 use brooklet_protocol::records::Record as StoredRecordParts;
 use bytes::Bytes;
 
@@ -13,6 +14,8 @@ use super::transactional_producer::BrokerProducer;
 use crate::broker::Broker;
 use crate::config::{AlterOp, ConfigChange};
 use crate::fetch_wait::FetchWaiter;
+use crate::groups::requests::{CommitRequest, MemberIdentity, OffsetToCommit};
+use crate::groups::runtime::OffsetsWanted;
 use crate::in_process::{self, Record, RecordsError};
 use crate::node::Node;
 use crate::partition::Partition;
@@ -142,6 +145,59 @@ impl Destination for BrokerDestination {
         Ok(view.next_offset())
     }
 
+    fn committed_offset<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: i32,
+    ) -> BoxFuture<'a, Result<Option<i64>, DestinationError>> {
+        Box::pin(async move {
+            let wanted = OffsetsWanted {
+                group_id: group.to_owned(),
+                member_epoch: -1,
+                partitions: Some(vec![(topic.to_owned(), partition)]),
+                ..OffsetsWanted::default()
+            };
+            let found = self.node.groups.fetch_offsets(wanted).await.map_err(|code| not_coordinated(group, code))?;
+            let Some((.., offset)) = found.into_iter().next() else { return Ok(None) };
+            offset.map(|known| known.map(|known| known.offset)).map_err(|code| not_coordinated(group, code))
+        })
+    }
+
+    fn commit_offset<'a>(
+        &'a self,
+        group: &'a str,
+        topic: &'a str,
+        partition: i32,
+        offset: i64,
+    ) -> BoxFuture<'a, Result<(), DestinationError>> {
+        Box::pin(async move {
+            let offset = OffsetToCommit {
+                topic: topic.to_owned(),
+                partition,
+                offset,
+                leader_epoch: -1,
+                metadata: String::new(),
+            };
+            let request = CommitRequest {
+                member: MemberIdentity {
+                    group_id: group.to_owned(),
+                    member_id: String::new(),
+                    group_instance_id: None,
+                    generation: -1,
+                },
+                knows_group_id_not_found: true,
+                retention_ms: None,
+                offsets: vec![offset],
+            };
+            let outcomes = self.node.groups.commit(request).await.map_err(|code| not_coordinated(group, code))?;
+            match outcomes.into_iter().find(|code| *code != ErrorCode::None) {
+                None => Ok(()),
+                Some(code) => Err(not_coordinated(group, code)),
+            }
+        })
+    }
+
     fn producer<'a>(
         &'a self,
         transactional_id: &'a str,
@@ -151,6 +207,11 @@ impl Destination for BrokerDestination {
             Ok(Box::new(producer) as Box<dyn TransactionalProducer>)
         })
     }
+}
+
+fn not_coordinated(group: &str, code: ErrorCode) -> DestinationError {
+    let said = format!("the coordinator of group '{group}' answers {code}");
+    if code.is_retriable() { DestinationError::Unavailable(said) } else { DestinationError::Refused(said) }
 }
 
 fn refusal(error: RecordsError, topic: &str, partition: i32) -> DestinationError {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::{ConfigDef, ConfigInfo, Properties};
-use crate::source::{BoxFuture, SourceTask, TaskError};
+use crate::source::{BoxFuture, SourceTask, TaskContext, TaskError};
 
 /// A kind of source connector.
 pub trait ConnectorPlugin: Send + Sync + 'static {
@@ -28,7 +28,7 @@ pub trait ConnectorPlugin: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why such a config cannot be run.
-    fn create_task(&self, properties: &Properties) -> Result<Box<dyn SourceTask>, TaskError>;
+    fn create_task(&self, properties: &Properties, context: TaskContext) -> Result<Box<dyn SourceTask>, TaskError>;
 }
 
 impl fmt::Debug for dyn ConnectorPlugin {

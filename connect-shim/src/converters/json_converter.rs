@@ -68,7 +68,14 @@ impl Converter for JsonConverter {
             self.buffer.reserve(BLOCK);
         }
         match self.write(schema, value) {
-            Ok(()) => Ok(Some(self.buffer.split().freeze())),
+            Ok(()) => {
+                let made = self.buffer.split().freeze();
+                if made.len() > BLOCK {
+                    // What is left of a large record's block would keep all of it.
+                    self.buffer = BytesMut::new();
+                }
+                Ok(Some(made))
+            }
             Err(error) => {
                 self.buffer.clear();
                 Err(error)

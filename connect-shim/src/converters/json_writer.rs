@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use bytes::BytesMut;
 
-use super::{base64, json_text};
+use super::json_text;
 use crate::data::{DataError, Schema, SchemaType, Value, logical};
+use crate::java::base64;
 use crate::java::{decimal, number};
 
 /// How values are written.

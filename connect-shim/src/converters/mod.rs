@@ -3,7 +3,6 @@
 //! A converter belongs to one task, so that it may keep what it has worked out of a schema. One for Avro is one more
 //! implementation of [`Converter`] and a line in [`create`].
 
-mod base64;
 mod byte_array_converter;
 mod json_converter;
 mod json_text;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Converter, base64};
+use super::Converter;
 use crate::connector_config::{ConfigError, Properties};
 use crate::data::{DataError, Schema, Value, logical};
+use crate::java::base64;
 use crate::java::date_format::DateFormat;
 use crate::java::{decimal, number};
 

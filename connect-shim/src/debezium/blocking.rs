@@ -28,7 +28,7 @@ pub(crate) async fn blocking_snapshot(
     let patterns: Vec<_> = request.collections.iter().filter_map(|name| compile(name).ok()).collect();
     let named = |id: &TableId| {
         let name = id.to_string();
-        request.collections.contains(&name) || patterns.iter().any(|pattern| pattern.is_match(&name))
+        request.collections.contains(&name) || patterns.iter().any(|pattern| pattern.matches(&name))
     };
     let captured = snapshot::captured_tables(&mut connection, config, None).await?;
     let tables: Vec<SnapshotTable> = captured
@@ -53,6 +53,7 @@ pub(crate) async fn blocking_snapshot(
         tx_id,
         offset: offset.clone(),
         batch_bytes: 0,
+        metrics: streaming.metrics,
     };
     picture.run(&tables).await?;
     streaming.sink.commit(&offset).await?;

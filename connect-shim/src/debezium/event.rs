@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 use super::config::{Operation, PostgresConnectorConfig};
+use super::notification::Notifications;
 use super::source_info::{CONNECTOR_NAME, SourceInfoMaker};
 use super::table_schema::TableSchema;
 use crate::data::{Header, OffsetMap, Schema, SchemaType, SourceRecord, Struct, Value};
@@ -15,6 +16,8 @@ use crate::data::{Header, OffsetMap, Schema, SchemaType, SourceRecord, Struct, V
 pub(crate) struct EventFactory {
     /// Makes the blocks `source`.
     pub(crate) source: SourceInfoMaker,
+    /// Tells what becomes of snapshots.
+    pub(crate) notifications: Notifications,
     context: Vec<Header>,
     tombstones: bool,
     skipped: Vec<Operation>,
@@ -63,6 +66,7 @@ impl EventFactory {
         ];
         Self {
             source: SourceInfoMaker::new(&config.topics.prefix, &config.connection.database),
+            notifications: Notifications::new(config),
             context: if config.extended_headers { context } else { Vec::new() },
             tombstones: config.tombstones_on_delete,
             skipped: config.skipped_operations.clone(),

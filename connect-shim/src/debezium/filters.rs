@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use regex::{Regex, RegexBuilder};
-
 use super::relational::TableId;
+use crate::java::regex::{JavaRegex, compile_ignoring_case};
 
 /// An expression that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,11 +12,11 @@ pub(crate) struct BadPattern(String, String);
 
 /// A list of expressions, any of which has to match the whole name, whatever the case of its letters.
 #[derive(Clone, Default)]
-pub(crate) struct Patterns(Vec<Regex>);
+pub(crate) struct Patterns(Vec<JavaRegex>);
 
 impl fmt::Debug for Patterns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(Regex::as_str)).finish()
+        f.debug_list().entries(self.0.iter().map(JavaRegex::as_str)).finish()
     }
 }
 
@@ -29,17 +28,13 @@ impl Patterns {
 
     /// Whether a name is one of those that are meant.
     pub(crate) fn matches(&self, name: &str) -> bool {
-        self.0.iter().any(|pattern| pattern.is_match(name))
+        self.0.iter().any(|pattern| pattern.matches(name))
     }
 }
 
 /// One expression that has to match the whole name.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, BadPattern> {
-    let whole = format!("^(?:{pattern})$");
-    RegexBuilder::new(&whole)
-        .case_insensitive(true)
-        .build()
-        .map_err(|error| BadPattern(pattern.to_owned(), error.to_string()))
+pub(crate) fn compile(pattern: &str) -> Result<JavaRegex, BadPattern> {
+    compile_ignoring_case(pattern).map_err(|error| BadPattern(pattern.to_owned(), error.to_string()))
 }
 
 /// The parts of a list without the spaces around them.

@@ -12,13 +12,14 @@ use uuid::Uuid;
 use super::config::{PostgresConnectorConfig, WatermarkingStrategy};
 use super::error::{ConnectorError, Context};
 use super::filters::compile;
+use super::notification::{Aggregate, Notice};
 use super::relational::TableId;
 use super::schemas::{CapturedTable, Schemas};
 use super::signal::SnapshotRequest;
 use super::source_info::SourceInfoMaker;
 use super::table_schema::Cell;
 use crate::data::OffsetMap;
-use crate::postgres::{Catalog, Connection, identifier, literal};
+use crate::postgres::{Catalog, Connection, Lsn, identifier, literal};
 
 /// A row as texts, and what tells it from others.
 pub(crate) type OwnedRow = Vec<Option<Vec<u8>>>;
@@ -46,6 +47,19 @@ pub(crate) struct IncrementalSnapshot {
     paused: bool,
     window: Vec<Option<OwnedRow>>,
     by_key: HashMap<RowKey, usize>,
+    /// Without a signal table: the chunk is as new as the stream once it has come here.
+    ends_at: Option<Lsn>,
+    /// How many rows of the current table were read.
+    scanned: usize,
+    notices: Vec<Notice>,
+}
+
+/// What has come of reading rows.
+enum Scan {
+    /// There are some.
+    Rows,
+    /// The table is done with, in this way (`TableScanCompletionStatus`).
+    Over(&'static str),
 }
 
 /// What reading needs.
@@ -131,7 +145,11 @@ impl IncrementalSnapshot {
             self.collections.push_back(Collection { condition, id, surrogate_key: request.surrogate_key.clone() });
         }
         self.correlation_id = Some(correlation_id.to_owned());
-        if idle { self.read_chunk(reader).await } else { Ok(()) }
+        if !idle || !self.is_running() {
+            return Ok(());
+        }
+        self.tell("STARTED", vec![("data_collections", self.names())]);
+        self.read_chunk(reader).await
     }
 
     /// Goes on with what was under way when the connector stopped.
@@ -143,9 +161,15 @@ impl IncrementalSnapshot {
     pub(crate) fn stop(&mut self, names: &[String]) {
         let patterns: Vec<_> = names.iter().filter_map(|name| compile(name).ok()).collect();
         let meant =
-            |id: &TableId| patterns.is_empty() || patterns.iter().any(|pattern| pattern.is_match(&id.to_string()));
+            |id: &TableId| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&id.to_string()));
         let current_stops = self.collections.front().is_some_and(|one| meant(&one.id));
+        let stopped = self.collections.iter().filter(|one| meant(&one.id)).map(|one| one.id.to_string());
+        let stopped = stopped.collect::<Vec<_>>().join(",");
+        if stopped.is_empty() {
+            return tracing::warn!("no incremental snapshot of such tables is under way, so that none is stopped");
+        }
         self.collections.retain(|one| !meant(&one.id));
+        self.tell("ABORTED", vec![("data_collections", stopped)]);
         if current_stops {
             self.leave_table();
             self.clear_window();
@@ -154,12 +178,18 @@ impl IncrementalSnapshot {
 
     /// Reading waits after the chunk under way.
     pub(crate) fn pause(&mut self) {
-        self.paused = true;
+        if self.is_running() && !std::mem::replace(&mut self.paused, true) {
+            self.tell("PAUSED", vec![("data_collections", self.names())]);
+        }
     }
 
     /// Reading goes on.
     pub(crate) async fn unpause(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
-        if std::mem::take(&mut self.paused) { self.resume_at_start(reader).await } else { Ok(()) }
+        if !std::mem::take(&mut self.paused) {
+            return Ok(());
+        }
+        self.tell("RESUMED", vec![("data_collections", self.names())]);
+        self.resume_at_start(reader).await
     }
 
     /// The first row of a chunk's has come down the stream.
@@ -175,6 +205,33 @@ impl IncrementalSnapshot {
         let rows = self.window.drain(..).flatten().collect();
         self.clear_window();
         Some((self.current.clone()?, rows))
+    }
+
+    /// Whether the stream has come to where the chunk under way was read, when it comes to `lsn`.
+    pub(crate) fn ends_before(&self, lsn: Lsn) -> bool {
+        self.ends_at.is_some_and(|end| end <= lsn)
+    }
+
+    /// What is to be sent of a chunk that was read without a signal table, and of which table.
+    pub(crate) fn end_chunk(&mut self) -> Option<(Arc<CapturedTable>, Vec<OwnedRow>)> {
+        self.ends_at = None;
+        let rows = self.window.drain(..).flatten().collect();
+        self.clear_window();
+        Some((self.current.clone()?, rows))
+    }
+
+    /// What is to be told since the last time.
+    pub(crate) fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    fn tell(&mut self, kind: &'static str, data: Vec<(&'static str, String)>) {
+        let id = self.correlation_id.clone();
+        self.notices.push(Notice { id, aggregate: Aggregate::IncrementalSnapshot, kind, data });
+    }
+
+    fn names(&self) -> String {
+        self.collections.iter().map(|one| one.id.to_string()).collect::<Vec<_>>().join(",")
     }
 
     fn is_current(&self, id: &str) -> bool {
@@ -203,6 +260,7 @@ impl IncrementalSnapshot {
 
     fn clear_window(&mut self) {
         self.opened = false;
+        self.ends_at = None;
         self.window.clear();
         self.by_key.clear();
     }
@@ -213,15 +271,44 @@ impl IncrementalSnapshot {
         self.current = None;
     }
 
-    fn next_table(&mut self) {
+    fn next_table(&mut self, status: &'static str) {
+        let names = self.names();
+        if let Some(collection) = self.collections.front() {
+            let data = vec![
+                ("data_collections", names),
+                ("scanned_collection", collection.id.to_string()),
+                ("total_rows_scanned", self.scanned.to_string()),
+                ("status", status.to_owned()),
+            ];
+            self.tell("TABLE_SCAN_COMPLETED", data);
+        }
+        self.scanned = 0;
         self.collections.pop_front();
         self.leave_table();
+        if !self.is_running() {
+            self.tell("COMPLETED", Vec::new());
+        }
+    }
+
+    fn tell_progress(&mut self) {
+        let Some(collection) = self.collections.front() else { return };
+        let key = |values: &Option<Vec<String>>| values.as_ref().map(|values| values.join(",")).unwrap_or_default();
+        let data = vec![
+            ("data_collections", self.names()),
+            ("current_collection_in_progress", collection.id.to_string()),
+            ("maximum_key", key(&self.maximum)),
+            ("last_processed_key", key(&self.position)),
+        ];
+        self.tell("IN_PROGRESS", data);
     }
 
     /// Reads the next chunk, between the two rows in the signal table.
     pub(crate) async fn read_chunk(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
         if self.paused || !self.is_running() {
             return Ok(());
+        }
+        if reader.config.read_only {
+            return self.read_chunk_only(reader).await;
         }
         let Some(signal_table) = reader.config.tables.signal_tables.first().map(TableId::quoted) else {
             tracing::warn!("an incremental snapshot needs 'signal.data.collection' to be set; it is not taken");
@@ -238,9 +325,7 @@ impl IncrementalSnapshot {
             literal(&format!("{{\"openWindowTimestamp\": \"{opened}\"}}"))
         );
         reader.connection.execute(&open).await.context(context)?;
-        while self.is_running() && !self.read_rows(reader).await? {
-            self.next_table();
-        }
+        self.read_next_rows(reader).await?;
         let close = match reader.config.watermarking {
             WatermarkingStrategy::InsertInsert => format!(
                 "INSERT INTO {signal_table} VALUES ({}, 'snapshot-window-close', {})",
@@ -257,35 +342,71 @@ impl IncrementalSnapshot {
         reader.connection.execute(&close).await.context(context)
     }
 
-    /// Reads rows of the current table into the window; false if it has no more, or cannot be read.
-    async fn read_rows(&mut self, reader: &mut Reader<'_>) -> Result<bool, ConnectorError> {
-        let Some(collection) = self.collections.front().cloned() else { return Ok(false) };
+    /// Reads the next chunk and writes nothing: it holds what was committed up to where the log ends afterwards, so that it
+    /// is as new as the stream once that has come there. What the stream tells until then is newer than what was read, or
+    /// the same.
+    async fn read_chunk_only(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
+        self.clear_window();
+        self.read_next_rows(reader).await?;
+        if self.window.is_empty() {
+            return Ok(());
+        }
+        self.opened = true;
+        let context = "Reading the log's position failed";
+        let sql =
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END";
+        let rows = reader.connection.query(sql).await.context(context)?;
+        self.ends_at = rows.single().and_then(|lsn| lsn.parse().ok());
+        // The end of a transaction follows, so that the stream comes there although nothing is changed.
+        let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN NULL::xid8 ELSE pg_current_xact_id() END";
+        reader.connection.query(sql).await.context(context)?;
+        Ok(())
+    }
+
+    /// Reads rows of the first table that has any.
+    async fn read_next_rows(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
+        while self.is_running() {
+            match self.read_rows(reader).await? {
+                Scan::Over(status) => self.next_table(status),
+                Scan::Rows => {
+                    self.scanned += self.window.len();
+                    self.tell_progress();
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads rows of the current table into the window.
+    async fn read_rows(&mut self, reader: &mut Reader<'_>) -> Result<Scan, ConnectorError> {
+        let Some(collection) = self.collections.front().cloned() else { return Ok(Scan::Over("EMPTY")) };
         if self.current.is_none() {
             let id = &collection.id;
             let found =
                 Catalog(reader.connection).table(&id.schema, &id.table).await.context("Reading the catalog failed")?;
             let Some(found) = found else {
                 tracing::warn!(table = %id, "there is no such table; its incremental snapshot is skipped");
-                return Ok(false);
+                return Ok(Scan::Over("UNKNOWN_SCHEMA"));
             };
             let captured = reader.schemas.table(&found, reader.connection, reader.config, reader.source).await?;
             self.current = Some(Arc::new(captured));
         }
-        let Some(table) = self.current.clone() else { return Ok(false) };
+        let Some(table) = self.current.clone() else { return Ok(Scan::Over("UNKNOWN_SCHEMA")) };
         let order: Vec<usize> = match &collection.surrogate_key {
             Some(name) => table.table.columns.iter().position(|column| *column.name == **name).into_iter().collect(),
             None => table.schema.key_places().collect(),
         };
         if order.is_empty() {
             tracing::warn!(table = %collection.id, "a table without primary key cannot be read by an incremental snapshot");
-            return Ok(false);
+            return Ok(Scan::Over("NO_PRIMARY_KEY"));
         }
         match self.read_ordered(&table, &order, &collection, reader).await {
-            Ok(any) => Ok(any),
+            Ok(scan) => Ok(scan),
             Err(error) if error.is_transient() => Err(error.into()),
             Err(error) => {
                 tracing::warn!(table = %collection.id, %error, "reading a table failed; its incremental snapshot is skipped");
-                Ok(false)
+                Ok(Scan::Over("SQL_EXCEPTION"))
             }
         }
     }
@@ -296,7 +417,7 @@ impl IncrementalSnapshot {
         order: &[usize],
         collection: &Collection,
         reader: &mut Reader<'_>,
-    ) -> Result<bool, crate::postgres::PostgresError> {
+    ) -> Result<Scan, crate::postgres::PostgresError> {
         let names: Vec<String> = order.iter().map(|place| identifier(&table.table.columns[*place].name)).collect();
         let from = collection.id.quoted();
         let condition = collection.condition.as_ref().map(|condition| format!("({condition})"));
@@ -306,10 +427,10 @@ impl IncrementalSnapshot {
             let sql =
                 format!("SELECT {} FROM {from}{filter} ORDER BY {} LIMIT 1", names.join(", "), descending.join(", "));
             let rows = reader.connection.query(&sql).await?;
-            let Some(row) = rows.iter().next() else { return Ok(false) };
+            let Some(row) = rows.iter().next() else { return Ok(Scan::Over("EMPTY")) };
             self.maximum = row.iter().cloned().collect();
             if self.maximum.is_none() {
-                return Ok(false);
+                return Ok(Scan::Over("EMPTY"));
             }
         }
         let tuple = |values: &[String]| values.iter().map(|value| literal(value)).collect::<Vec<_>>().join(", ");
@@ -338,10 +459,10 @@ impl IncrementalSnapshot {
             self.by_key.insert(key, self.window.len());
             self.window.push(Some(row));
         }
-        let Some(Some(last)) = self.window.last() else { return Ok(false) };
+        let Some(Some(last)) = self.window.last() else { return Ok(Scan::Over("SUCCEEDED")) };
         let text = |place: &usize| last.get(*place).cloned().flatten().and_then(|text| String::from_utf8(text).ok());
         self.position = order.iter().map(text).collect();
-        Ok(self.position.is_some())
+        Ok(if self.position.is_some() { Scan::Rows } else { Scan::Over("SUCCEEDED") })
     }
 }
 
@@ -353,7 +474,7 @@ async fn expand(patterns: &[String], reader: &mut Reader<'_>) -> Result<Vec<Tabl
     for text in patterns {
         let pattern = compile(text).ok();
         let matching = all.iter().filter(|id| {
-            id.to_string() == *text || pattern.as_ref().is_some_and(|pattern| pattern.is_match(&id.to_string()))
+            id.to_string() == *text || pattern.as_ref().is_some_and(|pattern| pattern.matches(&id.to_string()))
         });
         for id in matching {
             if reader.config.tables.captures(id) && !found.contains(id) {

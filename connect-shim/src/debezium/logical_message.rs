@@ -10,8 +10,9 @@ use super::filters::Selection;
 use super::source_info::SourceInfoMaker;
 use super::transaction::block_schema;
 use super::types::schema::{field, logical};
-use super::types::{BinaryMode, to_base64, to_hex};
+use super::types::{BinaryMode, to_hex};
 use crate::data::{Field, OffsetMap, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::java::base64;
 
 /// Makes records of messages.
 #[derive(Debug)]
@@ -68,8 +69,8 @@ impl LogicalMessages {
     ) -> SourceRecord {
         let content = match self.binary {
             BinaryMode::Bytes => Value::Bytes(content),
-            BinaryMode::Base64 => Value::String(to_base64(&content, false).into()),
-            BinaryMode::Base64UrlSafe => Value::String(to_base64(&content, true).into()),
+            BinaryMode::Base64 => Value::String(base64::encode(&content).into()),
+            BinaryMode::Base64UrlSafe => Value::String(base64::encode_url_safe(&content).into()),
             BinaryMode::Hex => Value::String(to_hex(&content).into()),
         };
         let structure = |schema: &Arc<Schema>, values| Value::Struct(Struct::new(schema.clone(), values));

@@ -7,7 +7,7 @@ use super::config::{config_def, validate};
 use super::connection_check::check_connection;
 use super::source_info::DEBEZIUM_VERSION;
 use crate::connector_config::{ConfigDef, ConfigInfo, ConnectorPlugin, Properties};
-use crate::source::{BoxFuture, SourceTask, TaskError};
+use crate::source::{BoxFuture, SourceTask, TaskContext, TaskError};
 
 /// `io.debezium.connector.postgresql.PostgresConnector`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,9 +46,9 @@ impl ConnectorPlugin for PostgresConnector {
         })
     }
 
-    fn create_task(&self, properties: &Properties) -> Result<Box<dyn SourceTask>, TaskError> {
+    fn create_task(&self, properties: &Properties, context: TaskContext) -> Result<Box<dyn SourceTask>, TaskError> {
         match PostgresConnectorTask::new(&given(properties)) {
-            Ok(task) => Ok(Box::new(task)),
+            Ok(task) => Ok(Box::new(task.within(context))),
             Err(error) => Err(TaskError::Failed(error.to_string())),
         }
     }

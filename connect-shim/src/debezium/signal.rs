@@ -5,16 +5,17 @@ use serde_json::Value as Json;
 use super::filters::compile;
 use super::relational::TableId;
 use super::table_schema::Cell;
+use crate::java::regex::JavaRegex;
 
 /// What came through a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignalRecord {
+pub(crate) struct SignalRecord {
     /// What tells it apart.
-    pub id: String,
+    pub(crate) id: String,
     /// What is to be done, such as `execute-snapshot`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// The rest of it, as JSON.
-    pub data: String,
+    pub(crate) data: String,
 }
 
 /// What is to be done.
@@ -44,7 +45,7 @@ pub(crate) struct SnapshotRequest {
     /// Patterns for their names.
     pub(crate) collections: Vec<String>,
     /// Patterns, each with what it means of such tables: a condition, or a query if the stream waits.
-    pub(crate) conditions: Vec<(regex::Regex, String)>,
+    pub(crate) conditions: Vec<(JavaRegex, String)>,
     /// The column that tells rows apart, in place of the key.
     pub(crate) surrogate_key: Option<String>,
 }
@@ -52,7 +53,7 @@ pub(crate) struct SnapshotRequest {
 impl SnapshotRequest {
     /// What is meant of a table.
     pub(crate) fn condition(&self, table: &TableId) -> Option<&str> {
-        let found = self.conditions.iter().find(|(pattern, _)| pattern.is_match(&table.to_string()));
+        let found = self.conditions.iter().find(|(pattern, _)| pattern.matches(&table.to_string()));
         found.map(|(_, condition)| condition.as_str())
     }
 }

@@ -10,6 +10,7 @@ use super::config::{Operation, PostgresConnectorConfig, SnapshotIsolation};
 use super::error::{ConnectorError, Context};
 use super::event::{Change, EventFactory, now_micros};
 use super::filters::compile;
+use super::notification::Notice;
 use super::relational::TableId;
 use super::schemas::{CapturedTable, Schemas};
 use super::source_info::{SNAPSHOT_FIELD, SnapshotRecord, SourceInfo};
@@ -17,6 +18,7 @@ use super::streaming::MAX_BATCH_BYTES;
 use super::table_schema::Cell;
 use super::types::Origin;
 use crate::data::{OffsetMap, SourceRecord, Struct, Value};
+use crate::metrics::{SnapshotFigures, SnapshotState, TaskMetrics};
 use crate::postgres::{Catalog, Connection, Lsn, ReplicationStream, identifier, literal};
 use crate::source::RecordSink;
 
@@ -49,6 +51,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) offset: Arc<OffsetMap>,
     /// How many bytes of rows have been read since records were sent last.
     pub(crate) batch_bytes: usize,
+    /// Where it tells how far it is.
+    pub(crate) metrics: &'a TaskMetrics,
 }
 
 /// How often the log tells how far a table has been read.
@@ -57,11 +61,54 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 impl Snapshot<'_> {
     /// Sends the rows of tables, in order.
     pub(crate) async fn run(&mut self, tables: &[SnapshotTable]) -> Result<(), ConnectorError> {
+        let count = tables.len() as u64;
+        self.metrics.update(|figures| {
+            figures.snapshot = SnapshotFigures {
+                state: SnapshotState::Running,
+                started_ms: Some(now_micros() / 1000),
+                tables: count,
+                remaining_tables: count,
+                ..SnapshotFigures::default()
+            };
+        });
+        let result = self.read_all(tables).await;
+        let state = if result.is_ok() { SnapshotState::Completed } else { SnapshotState::Aborted };
+        self.metrics.update(|figures| {
+            figures.snapshot.state = state;
+            figures.snapshot.ended_ms = Some(now_micros() / 1000);
+        });
+        let mut told = Vec::new();
+        let kind = if result.is_ok() { "COMPLETED" } else { "ABORTED" };
+        self.tell(kind, Vec::new(), &mut told);
+        if result.is_ok() {
+            self.sink.send(told).await?;
+        }
+        result
+    }
+
+    fn tell(&self, kind: &'static str, data: Vec<(&'static str, String)>, out: &mut Vec<SourceRecord>) {
+        self.events.notifications.send(Notice::initial(kind, data), &self.offset, out);
+    }
+
+    async fn read_all(&mut self, tables: &[SnapshotTable]) -> Result<(), ConnectorError> {
         let mut batch = Vec::with_capacity(self.config.max_batch_size.min(1024));
         // The last record of all is known as such only when no table has another.
         let mut last: Option<SourceRecord> = None;
+        let names = tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>().join(",");
+        self.tell("STARTED", Vec::new(), &mut batch);
         for (place, table) in tables.iter().enumerate() {
-            self.table(table, place, tables.len(), &mut batch, &mut last).await?;
+            let name = table.id.to_string();
+            let data = vec![("current_collection_in_progress", name.clone()), ("data_collections", names.clone())];
+            self.tell("IN_PROGRESS", data, &mut batch);
+            let rows = self.table(table, place, tables.len(), &mut batch, &mut last).await?;
+            self.metrics.update(|figures| figures.snapshot.remaining_tables -= 1);
+            let data = vec![
+                ("scanned_collection", name),
+                ("data_collections", names.clone()),
+                ("total_rows_scanned", rows.to_string()),
+                ("status", "SUCCEEDED".to_owned()),
+            ];
+            self.tell("TABLE_SCAN_COMPLETED", data, &mut batch);
         }
         if let Some(record) = last {
             batch.push(mark(record, SnapshotRecord::Last));
@@ -77,11 +124,11 @@ impl Snapshot<'_> {
         count: usize,
         batch: &mut Vec<SourceRecord>,
         last: &mut Option<SourceRecord>,
-    ) -> Result<(), ConnectorError> {
+    ) -> Result<u64, ConnectorError> {
         let id = &wanted.id;
         let found =
             Catalog(self.connection).table(&id.schema, &id.table).await.context("Reading the catalog failed")?;
-        let Some(found) = found else { return Ok(()) };
+        let Some(found) = found else { return Ok(0) };
         let captured = self.schemas.table(&found, self.connection, self.config, &self.events.source).await?;
         let select = wanted.select.clone().unwrap_or_else(|| select_all(&captured, self.config));
         tracing::info!(table = %id, "exporting data of table {} of {count}", place + 1);
@@ -116,6 +163,7 @@ impl Snapshot<'_> {
             if told.elapsed() > LOG_INTERVAL {
                 told = Instant::now();
                 tracing::info!(table = %id, rows, "exported");
+                self.scanned(id, rows);
                 if let Some(stream) = self.waiting.as_deref_mut() {
                     stream.send_status().await?;
                 }
@@ -128,7 +176,14 @@ impl Snapshot<'_> {
             self.push(mark(record, marker), batch, last).await?;
         }
         tracing::info!(table = %id, rows, "finished exporting table {} of {count}", place + 1);
-        Ok(())
+        self.scanned(id, rows);
+        Ok(rows)
+    }
+
+    fn scanned(&self, table: &TableId, rows: u64) {
+        self.metrics.update(|figures| {
+            figures.snapshot.rows_scanned.insert(table.to_string(), rows);
+        });
     }
 
     /// Sends what was held back, and holds the next.
@@ -231,7 +286,7 @@ pub(crate) async fn captured_tables(
     tables.sort_by_key(utf16);
     if let Some(list) = include_list {
         let patterns: Vec<_> = super::filters::split(list).iter().filter_map(|pattern| compile(pattern).ok()).collect();
-        let rank = |id: &TableId| patterns.iter().position(|pattern| pattern.is_match(&id.to_string()));
+        let rank = |id: &TableId| patterns.iter().position(|pattern| pattern.matches(&id.to_string()));
         tables.sort_by_key(|id| rank(id).unwrap_or(usize::MAX));
     }
     Ok(tables)
@@ -244,7 +299,7 @@ pub(crate) async fn initial_tables(
     captured: &[TableId],
 ) -> Result<Vec<SnapshotTable>, ConnectorError> {
     let listed = |id: &TableId| match &config.snapshot.include {
-        Some(patterns) => patterns.iter().any(|pattern| pattern.is_match(&id.to_string())),
+        Some(patterns) => patterns.iter().any(|pattern| pattern.matches(&id.to_string())),
         None => true,
     };
     let mut tables: Vec<TableId> = captured.iter().filter(|id| listed(id)).cloned().collect();

@@ -184,7 +184,7 @@ impl Builder<'_> {
         let mut places = Vec::new();
         for pattern in &self.config.message_key_columns {
             for (place, column) in self.table.columns.iter().enumerate() {
-                if pattern.is_match(&format!("{}.{}", self.table.id, column.name)) {
+                if pattern.matches(&format!("{}.{}", self.table.id, column.name)) {
                     places.push(place);
                 }
             }

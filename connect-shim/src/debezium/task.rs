@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -11,18 +10,20 @@ use super::blocking::{blocking_snapshot, current_tx_id};
 use super::config::{ConfigError, PostgresConnectorConfig, SnapshotMode};
 use super::error::{ConnectorError, Context};
 use super::event::{EventFactory, now_micros};
+use super::notification::Notice;
 use super::offset::Offset;
 use super::relational::TableId;
 use super::schemas::Schemas;
-use super::signal::SignalRecord;
+use super::signal_topic::TopicSignals;
 use super::snapshot::{self, Snapshot};
 use super::streaming::{Pause, Streaming};
 use crate::data::OffsetMap;
+use crate::metrics::{SnapshotState, TaskFigures, TaskMetrics};
 use crate::postgres::{
     AutocreateMode, Connection, CreatedSlot, Lsn, PostgresError, Publication, ReplicationSlot, ReplicationStream,
     SlotState, SqlState,
 };
-use crate::source::{BoxFuture, RecordSink, SourceTask, TaskError};
+use crate::source::{BoxFuture, RecordSink, SourceTask, TaskContext, TaskError};
 
 const GENERAL: &str = "Debezium General";
 const STREAMING: &str = "Debezium Streaming";
@@ -32,7 +33,7 @@ const STREAMING: &str = "Debezium Streaming";
 pub struct PostgresConnectorTask {
     config: PostgresConnectorConfig,
     include_list: Option<String>,
-    signals: Option<mpsc::Receiver<SignalRecord>>,
+    context: Option<TaskContext>,
 }
 
 impl PostgresConnectorTask {
@@ -46,13 +47,13 @@ impl PostgresConnectorTask {
             let signals = properties.get("signal.data.collection").map(String::as_str).unwrap_or_default();
             format!("{list},{signals}")
         });
-        Ok(Self { config, include_list, signals: None })
+        Ok(Self { config, include_list, context: None })
     }
 
-    /// The same, which also takes signals from another channel than the signal table, such as a topic.
+    /// The same, which may take signals from a topic, and tells its figures.
     #[must_use]
-    pub fn with_signals(self, signals: mpsc::Receiver<SignalRecord>) -> Self {
-        Self { signals: Some(signals), ..self }
+    pub fn within(self, context: TaskContext) -> Self {
+        Self { context: Some(context), ..self }
     }
 
     /// The configuration that was read.
@@ -77,14 +78,21 @@ impl SourceTask for PostgresConnectorTask {
         Box::pin(async move {
             let offset = offset.filter(|offset| !offset.is_empty()).map(|offset| Offset::load(&offset));
             let events = EventFactory::new(&self.config);
+            let metrics = self.context.as_ref().map(|context| Arc::clone(&context.metrics)).unwrap_or_default();
+            metrics.update(|figures| {
+                *figures = TaskFigures { server: self.config.topics.prefix.clone(), ..TaskFigures::default() };
+            });
             let mut run = Run {
                 config: &self.config,
                 include_list: self.include_list.as_deref(),
                 events: &events,
                 stop: &stop,
-                signals: self.signals.as_mut(),
+                context: self.context.as_ref(),
+                metrics: &metrics,
             };
-            match run.run(offset, sink).await {
+            let result = run.run(offset, sink).await;
+            metrics.update(|figures| figures.connected = false);
+            match result {
                 Ok(()) | Err(ConnectorError::Stopped) => Ok(()),
                 Err(error) => Err(error.into()),
             }
@@ -98,7 +106,8 @@ struct Run<'a> {
     include_list: Option<&'a str>,
     events: &'a EventFactory,
     stop: &'a CancellationToken,
-    signals: Option<&'a mut mpsc::Receiver<SignalRecord>>,
+    context: Option<&'a TaskContext>,
+    metrics: &'a TaskMetrics,
 }
 
 /// What is known before anything is read.
@@ -117,6 +126,12 @@ impl Run<'_> {
         let offset = self.usable(offset, &start)?;
         let wanted = self.wants_snapshot(offset.as_ref());
         let streams = self.streams();
+        if streams && wanted && start.slot.as_ref().is_some_and(|slot| slot.lost) {
+            // It streams never again, and the snapshot fills the gap that it leaves.
+            tracing::warn!(slot = self.config.slot_name, "the replication slot was invalidated; it is made anew");
+            self.slot().drop(&mut start.general).await.context("Dropping the replication slot failed")?;
+            start.slot = None;
+        }
 
         // A slot that is made now hands out a picture of exactly what its stream begins after.
         let mut replication = None;
@@ -130,6 +145,9 @@ impl Run<'_> {
         if wanted {
             self.delay(self.config.snapshot.delay).await?;
             offset = Some(self.initial_snapshot(&mut start, created.as_ref(), streams, sink).await?);
+        } else {
+            self.metrics.update(|figures| figures.snapshot.state = SnapshotState::Skipped);
+            self.tell_skipped(offset.as_ref(), sink).await?;
         }
         if !streams {
             self.stop.cancelled().await;
@@ -142,6 +160,21 @@ impl Run<'_> {
             None => self.first_offset(&mut start.general, from_slot()).await?,
         };
         self.stream(start, replication, offset, wanted || created.is_some(), sink).await
+    }
+
+    /// Tells that no snapshot is needed. The topic's readers see it with the next commit.
+    async fn tell_skipped(&self, offset: Option<&Offset>, sink: &mut dyn RecordSink) -> Result<(), ConnectorError> {
+        let map = Arc::new(offset.map(Offset::store).unwrap_or_default());
+        let mut records = Vec::new();
+        self.events.notifications.send(Notice::initial("SKIPPED", Vec::new()), &map, &mut records);
+        if records.is_empty() {
+            return Ok(());
+        }
+        sink.send(records).await?;
+        if offset.is_some() {
+            sink.commit(&map).await?;
+        }
+        Ok(())
     }
 
     async fn prepare(&mut self) -> Result<Start, ConnectorError> {
@@ -224,7 +257,7 @@ impl Run<'_> {
     async fn replica_identities(&self, connection: &mut Connection, captured: &[TableId]) {
         for id in captured {
             let name = id.to_string();
-            let rule = self.config.replica_identities.iter().find(|(pattern, _)| pattern.is_match(&name));
+            let rule = self.config.replica_identities.iter().find(|(pattern, _)| pattern.matches(&name));
             let Some((_, identity)) = rule else { continue };
             let sql = format!("ALTER TABLE {} REPLICA IDENTITY {identity}", id.quoted());
             if let Err(error) = connection.execute(&sql).await {
@@ -340,6 +373,7 @@ impl Run<'_> {
             tx_id,
             offset: Arc::new(offset.store()),
             batch_bytes: 0,
+            metrics: self.metrics,
         };
         picture.run(&tables).await?;
         sink.commit(&offset.store()).await?;
@@ -394,7 +428,15 @@ impl Run<'_> {
         first_time: bool,
         sink: &mut dyn RecordSink,
     ) -> Result<(), ConnectorError> {
+        let signals = match self.context.zip(self.config.signal_topic.as_ref()) {
+            None => None,
+            Some((context, topic)) => {
+                let topics = Arc::clone(&context.topics);
+                Some(TopicSignals::follow(topics, topic, &self.config.topics.prefix).await?)
+            }
+        };
         let stream = self.start_stream(replication, offset.start().unwrap_or_default()).await?;
+        self.metrics.update(|figures| figures.connected = true);
         let mut streaming = Streaming::new(
             self.config,
             self.events,
@@ -403,7 +445,8 @@ impl Run<'_> {
             stream,
             sink,
             offset,
-            self.signals.as_deref_mut(),
+            signals,
+            self.metrics,
         );
         let result = Self::stream_on(&mut streaming, self.config, self.events, self.stop, first_time).await;
         streaming.close().await;

@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::hash_order::in_hash_order;
-use super::naming::NameAdjustment;
+use super::name_adjustment::NameAdjustment;
 use super::relational::TableId;
 use super::types::schema::{array, field, logical};
 use crate::data::{Schema, SchemaType, Struct, Value};

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::calendar::{civil_of_day, day_of_civil};
+
 const DAY: i64 = 86_400_000;
 const MONTHS: [&str; 12] = [
     "January",
@@ -50,13 +52,13 @@ impl Civil {
     /// A moment in UTC.
     pub fn of(epoch_millis: i64) -> Self {
         let days = epoch_millis.div_euclid(DAY);
-        let (year, month, day) = civil_of_days(days);
+        let (year, month, day) = civil_of_day(days);
         Self { year, month, day, millis: epoch_millis.rem_euclid(DAY) }
     }
 
     /// Milliseconds since 1970; `None` if that is beyond 64 bits.
     pub fn epoch_millis(self) -> Option<i64> {
-        days_of_civil(self.year, self.month, self.day).checked_mul(DAY)?.checked_add(self.millis)
+        day_of_civil(self.year, self.month, self.day).checked_mul(DAY)?.checked_add(self.millis)
     }
 }
 
@@ -152,7 +154,7 @@ fn format_field(out: &mut String, letter: char, count: usize, time: Civil, epoch
         'M' | 'L' if count <= 2 => number(time.month.into()),
         'M' | 'L' => out.push_str(shortened(MONTHS[time.month as usize - 1], count)),
         'd' => number(time.day.into()),
-        'D' => number(days_of_civil(time.year, time.month, time.day) - days_of_civil(time.year, 1, 1) + 1),
+        'D' => number(day_of_civil(time.year, time.month, time.day) - day_of_civil(time.year, 1, 1) + 1),
         'H' => number(hour),
         'k' => number(if hour == 0 { 24 } else { hour }),
         'K' => number(hour % 12),
@@ -279,29 +281,6 @@ impl Reader<'_> {
         }
         self.time.epoch_millis()?.checked_sub(self.offset_minutes * 60_000)
     }
-}
-
-/// The date of a day since 1970-01-01 in the Gregorian calendar.
-fn civil_of_days(days: i64) -> (i64, u32, u32) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, u32::try_from(month).unwrap_or(1), u32::try_from(day).unwrap_or(1))
-}
-
-fn days_of_civil(year: i64, month: u32, day: u32) -> i64 {
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let era = shifted_year.div_euclid(400);
-    let year_of_era = shifted_year.rem_euclid(400);
-    let month_from_march = (i64::from(month) + 9) % 12;
-    let of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What Java's library decides in Kafka Connect: the language of its regular expressions, how it writes numbers, and how it
 //! formats times. Configs are written in it, and events carry it.
 
+pub(crate) mod base64;
+pub(crate) mod calendar;
 pub mod date_format;
 pub mod decimal;
 pub mod number;

@@ -1,9 +1,9 @@
-//! Java's regular expressions and their replacement texts (`java.util.regex`), as far as an automaton can follow: no
-//! look-around and no back references, which are refused by name.
+//! Java's regular expressions and their replacement texts (`java.util.regex`). An automaton follows them where one can;
+//! look-around, back references and possessive repetitions take steps back, at most so many, beyond which nothing matches.
 
 use std::fmt::Write;
 
-use regex::{Captures, Regex};
+use fancy_regex::{Captures, Regex};
 
 /// Why an expression is refused, in Java's words where it would refuse it too.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,19 +18,24 @@ pub struct JavaRegex {
 }
 
 impl JavaRegex {
+    /// The expression, as it is searched for.
+    pub fn as_str(&self) -> &str {
+        self.anywhere.as_str()
+    }
+
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
-        self.whole.is_match(text)
+        self.whole.is_match(text).unwrap_or_else(given_up)
     }
 
     /// Whether the expression is found in a text.
     pub fn find(&self, text: &str) -> bool {
-        self.anywhere.is_match(text)
+        self.anywhere.is_match(text).unwrap_or_else(given_up)
     }
 
     /// What `matches()` captured.
-    pub fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
-        self.whole.captures(text)
+    pub fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t, str>> {
+        self.whole.captures(text).unwrap_or_else(given_up)
     }
 
     /// Replaces the first place where the expression is found (`Matcher.replaceFirst`).
@@ -38,7 +43,7 @@ impl JavaRegex {
     /// # Errors
     /// What Java says of a replacement that names a group that is not there.
     pub fn replace_first(&self, text: &str, replacement: &str) -> Result<String, RegexError> {
-        let Some(captures) = self.anywhere.captures(text) else {
+        let Some(captures) = self.anywhere.captures(text).unwrap_or_else(given_up) else {
             return Ok(text.to_owned());
         };
         let Some(found) = captures.get(0) else {
@@ -57,7 +62,7 @@ impl JavaRegex {
     pub fn replace_all(&self, text: &str, replacement: &str) -> Result<String, RegexError> {
         let mut out = String::new();
         let mut from = 0;
-        for captures in self.anywhere.captures_iter(text) {
+        for captures in self.anywhere.captures_iter(text).map_while(Result::ok) {
             let Some(found) = captures.get(0) else {
                 continue;
             };
@@ -73,18 +78,36 @@ impl JavaRegex {
 /// Reads an expression.
 ///
 /// # Errors
-/// That it is none, or needs what an automaton cannot do.
+/// That it is none.
 pub fn compile(pattern: &str) -> Result<JavaRegex, RegexError> {
+    compile_with("", pattern)
+}
+
+/// Reads an expression that does not tell small letters from capitals (`Pattern.CASE_INSENSITIVE`).
+///
+/// # Errors
+/// That it is none.
+pub fn compile_ignoring_case(pattern: &str) -> Result<JavaRegex, RegexError> {
+    compile_with("(?i)", pattern)
+}
+
+fn compile_with(flags: &str, pattern: &str) -> Result<JavaRegex, RegexError> {
     check(pattern)?;
     let translated = translate(pattern);
     let build = |text: String| Regex::new(&text).map_err(|error| refusal(pattern, &error));
-    Ok(JavaRegex { whole: build(format!("^(?:{translated})$"))?, anywhere: build(translated)? })
+    Ok(JavaRegex {
+        whole: build(format!("{flags}^(?:{translated})$"))?,
+        anywhere: build(format!("{flags}{translated}"))?,
+    })
 }
 
-fn refusal(pattern: &str, error: &regex::Error) -> RegexError {
-    if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|sign| pattern.contains(sign)) {
-        return RegexError(format!("look-ahead and look-behind are not supported here: {pattern}"));
-    }
+/// What an expression that takes too many steps back comes to: it does not match.
+fn given_up<T: Default>(error: fancy_regex::Error) -> T {
+    tracing::warn!(%error, "a regular expression is given up");
+    T::default()
+}
+
+fn refusal(pattern: &str, error: &fancy_regex::Error) -> RegexError {
     let reason = error.to_string();
     let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
     RegexError(format!("{reason}: {pattern}"))
@@ -187,7 +210,7 @@ fn translate(pattern: &str) -> String {
 /// `Matcher.appendReplacement`: `$1`, `${name}`, and a backslash before what is meant as it stands.
 fn append_replacement(
     out: &mut String,
-    captures: &Captures<'_>,
+    captures: &Captures<'_, str>,
     replacement: &str,
     regex: &Regex,
 ) -> Result<(), RegexError> {
@@ -257,7 +280,16 @@ mod tests {
         assert_eq!(compile("public.(t").unwrap_err().to_string(), "Unclosed group near index 9\npublic.(t");
         assert_eq!(compile("*a").unwrap_err().to_string(), "Dangling meta character '*' near index 0\n*a\n^");
         assert_eq!(compile("a[bc").unwrap_err().to_string(), "Unclosed character class near index 3\na[bc\n   ^");
-        assert!(compile("a(?=b)").unwrap_err().to_string().contains("look-ahead"));
+    }
+
+    #[test]
+    fn what_is_around_counts() {
+        let regex = compile_ignoring_case("public\\.(?!tmp_).*(?<!_old)").unwrap();
+        let matched = ["public.a", "PUBLIC.A", "public.tmp_a", "public.a_old"].map(|name| regex.matches(name));
+        assert_eq!(matched, [true, true, false, false]);
+        assert!(compile("(a)\\1").unwrap().matches("aa"));
+        // Whoever would go on for ages is stopped.
+        assert!(!compile("(?=(a+)+$)(a|aa)+b").unwrap().matches(&"a".repeat(200)));
     }
 
     #[test]

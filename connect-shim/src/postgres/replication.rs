@@ -19,6 +19,8 @@ pub struct ReplicationStream {
     connection: Connection,
     received: Lsn,
     confirmed: Lsn,
+    /// The end of the server's log, as it was told last.
+    server_end: Lsn,
 }
 
 /// What comes down the stream.
@@ -64,7 +66,7 @@ impl ReplicationStream {
                 _ => {}
             }
         }
-        Ok(Self { connection, received: from, confirmed: Lsn::default() })
+        Ok(Self { connection, received: from, confirmed: Lsn::default(), server_end: Lsn::default() })
     }
 
     /// The next event, waiting for it. Nothing is lost if the wait is given up.
@@ -105,9 +107,10 @@ impl ReplicationStream {
         match body.try_get_u8().map_err(broken)? {
             b'w' => {
                 let start = Lsn(body.try_get_u64().map_err(broken)?);
-                let _end = body.try_get_u64().map_err(broken)?;
+                let end = Lsn(body.try_get_u64().map_err(broken)?);
                 let _clock = body.try_get_i64().map_err(broken)?;
                 self.received = self.received.max(start);
+                self.server_end = self.server_end.max(end);
                 Ok(Some(ReplicationEvent::Data { start, payload: body }))
             }
             b'k' => {
@@ -115,6 +118,7 @@ impl ReplicationStream {
                 let _clock = body.try_get_i64().map_err(broken)?;
                 let reply = body.try_get_u8().map_err(broken)? != 0;
                 self.received = self.received.max(end);
+                self.server_end = self.server_end.max(end);
                 Ok(Some(ReplicationEvent::KeepAlive { end, reply }))
             }
             _ => Ok(None),
@@ -131,7 +135,12 @@ impl ReplicationStream {
         self.confirmed
     }
 
-    /// The furthest place that the server has spoken of.
+    /// The end of the server's log, as far as it has told.
+    pub fn server_end(&self) -> Lsn {
+        self.server_end
+    }
+
+    /// The furthest place that the stream has come to.
     pub fn received(&self) -> Lsn {
         self.received
     }

@@ -21,6 +21,7 @@ use super::status_store::StatusStore;
 use super::task_runner::{TASK, TaskRunner};
 use crate::connector_config::{ConfigInfos, Plugins, Properties, config_providers};
 use crate::destination::{Destination, DestinationError, OutgoingRecord, TopicSpec};
+use crate::metrics::{TaskFigures, TaskMetrics};
 
 /// The worker. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ struct Inner {
     statuses: StatusStore,
     offsets: OffsetStore,
     configs: RwLock<ConfigState>,
+    /// What the tasks at work tell of themselves.
+    metrics: RwLock<BTreeMap<String, Arc<TaskMetrics>>>,
     /// Whoever changes a connector holds this.
     running: Mutex<BTreeMap<String, Running>>,
 }
@@ -91,9 +94,9 @@ impl Herder {
         }
         let names: Vec<String> = configs.connectors().cloned().collect();
         let settings = Arc::new(settings);
-        let (configs, running) = (RwLock::new(configs), Mutex::default());
-        let herder =
-            Self { inner: Arc::new(Inner { destination, plugins, settings, statuses, offsets, configs, running }) };
+        let (configs, metrics, running) = (RwLock::new(configs), RwLock::default(), Mutex::default());
+        let inner = Inner { destination, plugins, settings, statuses, offsets, configs, metrics, running };
+        let herder = Self { inner: Arc::new(inner) };
         let mut running = herder.inner.running.lock().await;
         for name in &names {
             if let Err(error) = herder.begin(name, &mut running).await {
@@ -102,6 +105,12 @@ impl Herder {
         }
         drop(running);
         Ok(herder)
+    }
+
+    /// The figures of each connector's task, by the connector's name. A connector that is paused or stopped has none.
+    pub fn task_figures(&self) -> Vec<(String, TaskFigures)> {
+        let metrics = self.inner.metrics.read().unwrap_or_else(PoisonError::into_inner);
+        metrics.iter().map(|(name, metrics)| (name.clone(), metrics.figures())).collect()
     }
 
     /// Ends all tasks. What they have written is kept, so that another worker goes on from there.
@@ -243,7 +252,7 @@ impl Herder {
             return Err(HerderError::no_connector(name));
         }
         self.keep(&[connector_record(name, None), target_record(name, None)])?;
-        stop(name, &mut running).await;
+        self.stop_task(name, &mut running).await;
         self.inner.statuses.remove_connector(name);
         Ok(())
     }
@@ -392,7 +401,7 @@ impl Herder {
 
     /// Brings a connector to where it should be, whatever it does now.
     async fn begin(&self, name: &str, running: &mut BTreeMap<String, Running>) -> Result<(), HerderError> {
-        stop(name, running).await;
+        self.stop_task(name, running).await;
         let (config, target, tasks) = {
             let configs = self.configs();
             let config = configs.config(name).cloned().ok_or_else(|| HerderError::no_connector(name))?;
@@ -452,6 +461,7 @@ impl Herder {
         if tasks != [task.clone()] {
             self.keep(&task_records(name, &[task]))?;
         }
+        let metrics = Arc::<TaskMetrics>::default();
         let runner = TaskRunner {
             connector: name.to_owned(),
             offsets: self.offset_store(name, &config)?,
@@ -460,11 +470,22 @@ impl Herder {
             settings: Arc::clone(&self.inner.settings),
             destination: Arc::clone(&self.inner.destination),
             statuses: self.inner.statuses.clone(),
+            metrics: Arc::clone(&metrics),
         };
+        self.inner.metrics.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), metrics);
         let stop = CancellationToken::new();
         let ended = tokio::spawn(runner.run(stop.clone()));
         running.insert(name.to_owned(), Running { stop, ended });
         Ok(())
+    }
+
+    /// Ends a connector's task, if it has one.
+    async fn stop_task(&self, name: &str, running: &mut BTreeMap<String, Running>) {
+        if let Some(task) = running.remove(name) {
+            task.stop.cancel();
+            end(task).await;
+        }
+        self.inner.metrics.write().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
     fn tell(&self, name: &str, state: State, trace: Option<String>, version: Option<String>) {
@@ -495,14 +516,6 @@ impl Herder {
 
     fn configs(&self) -> RwLockReadGuard<'_, ConfigState> {
         self.inner.configs.read().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends a connector's task, if it has one.
-async fn stop(name: &str, running: &mut BTreeMap<String, Running>) {
-    if let Some(task) = running.remove(name) {
-        task.stop.cancel();
-        end(task).await;
     }
 }
 

@@ -13,7 +13,8 @@ use super::status::{State, Status};
 use super::status_store::StatusStore;
 use crate::connector_config::{ConnectorPlugin, Properties};
 use crate::destination::Destination;
-use crate::source::TaskError;
+use crate::metrics::TaskMetrics;
+use crate::source::{TaskContext, TaskError};
 
 /// The first pause before a task is tried again (`errors.retry.delay.initial.ms` of Debezium's).
 const FIRST_DELAY: Duration = Duration::from_millis(300);
@@ -37,6 +38,7 @@ pub(super) struct TaskRunner {
     pub(super) destination: Arc<dyn Destination>,
     pub(super) offsets: OffsetStore,
     pub(super) statuses: StatusStore,
+    pub(super) metrics: Arc<TaskMetrics>,
 }
 
 /// How a task's run has ended.
@@ -120,7 +122,8 @@ impl TaskRunner {
         let config_error = |error: crate::connector_config::ConfigError| {
             TaskError::Failed(format!("org.apache.kafka.common.config.ConfigException: {error}\n"))
         };
-        let task = self.plugin.create_task(&self.properties)?;
+        let context = TaskContext { topics: Arc::clone(&self.destination), metrics: Arc::clone(&self.metrics) };
+        let task = self.plugin.create_task(&self.properties, context)?;
         let maker = RecordMaker::new(&self.properties, &self.settings).map_err(config_error)?;
         self.offsets.ensure_topic().map_err(task_error)?;
         let transactional_id = self.settings.transactional_id(&self.connector, TASK);

@@ -6,11 +6,12 @@ use super::Transformation;
 use super::event_router_config::{AdditionalField, Placement, additional_fields, config_def};
 use super::extract_new_record_state::is_envelope;
 use super::json_payload::JsonPayload;
-use super::name_adjuster::NameAdjuster;
 use super::operating::{SchemaCache, field, not_a_struct};
 use super::regex_router::RegexRouter;
 use crate::connector_config::{ConfigError, Properties};
 use crate::data::{DataError, Header, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::debezium::config::Choice;
+use crate::debezium::name_adjustment::NameAdjustment;
 
 /// How many schemas of expanded payloads are remembered.
 const EXPANDED: usize = 64;
@@ -262,7 +263,7 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
     let expand = JsonPayload {
         nulls_as_bytes: is("table.json.payload.null.behavior", "optional_bytes"),
         empty_arrays_of_texts: is("table.json.payload.empty.array.behavior", "optional_string"),
-        adjuster: NameAdjuster::of(properties.value("field.name.adjustment.mode").unwrap_or("none")),
+        adjuster: properties.value("field.name.adjustment.mode").and_then(NameAdjustment::parse).unwrap_or_default(),
     };
     let invalid_operation =
         if is("table.op.invalid.behavior", "fatal") { InvalidOperation::Fatal } else { InvalidOperation::Skip };

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::name_adjuster::NameAdjuster;
 use super::operating::field;
 use crate::data::{DataError, Field, Schema, SchemaType, Struct, Value};
+use crate::debezium::name_adjustment::NameAdjustment;
 
 /// JSON with the members of objects in their order.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ pub(super) struct JsonPayload {
     /// Whether empty arrays are of optional texts, and not left out.
     pub(super) empty_arrays_of_texts: bool,
     /// How fields are named.
-    pub(super) adjuster: NameAdjuster,
+    pub(super) adjuster: NameAdjustment,
 }
 
 impl JsonPayload {
@@ -83,10 +83,7 @@ impl JsonPayload {
     }
 
     fn field_name(self, name: &str) -> String {
-        match self.adjuster {
-            NameAdjuster::None => name.to_owned(),
-            adjuster => adjuster.adjust(&name.replace('.', "_")),
-        }
+        self.adjuster.field(name)
     }
 
     /// The schema of an array's items: all of one kind, objects with the fields of all of them.

@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use super::Transformation;
 use super::extract_new_record_state::is_envelope;
-use super::name_adjuster::NameAdjuster;
 use super::operating::{SchemaCache, field, not_a_struct};
 use super::regex_router::RegexRouter;
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
 use crate::data::{DataError, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::debezium::config::Choice;
+use crate::debezium::name_adjustment::NameAdjustment;
 
 struct LogicalTopicRouter {
     router: RegexRouter,
     key_enforce_uniqueness: bool,
     key_field_name: String,
     key_field: Option<RegexRouter>,
-    adjuster: NameAdjuster,
+    adjuster: NameAdjustment,
     key_schemas: SchemaCache<Arc<Schema>>,
     envelope_schemas: SchemaCache<Arc<Schema>>,
     topics: HashMap<Arc<str>, Option<Arc<str>>>,
@@ -74,7 +75,7 @@ impl LogicalTopicRouter {
             if self.key_enforce_uniqueness {
                 fields.push(field(&self.key_field_name, Arc::new(Schema::of(SchemaType::String))));
             }
-            let name = self.adjuster.adjust(&format!("{topic}.Key"));
+            let name = self.adjuster.schema(&format!("{topic}.Key"));
             Ok(Arc::new(Schema { name: Some(name.into()), kind: SchemaType::Struct(fields), ..old.clone() }))
         })?;
         let mut values = key.into_values();
@@ -93,7 +94,7 @@ impl LogicalTopicRouter {
         let schema = self.envelope_schemas.or_make(envelope.schema(), |old| {
             let row = ["before", "after"].iter().find_map(|name| old.index_of(name));
             let row = row.map(|at| {
-                let name = adjuster.adjust(&format!("{topic}.Value"));
+                let name = adjuster.schema(&format!("{topic}.Value"));
                 Arc::new(Schema { name: Some(name.into()), ..old.fields()[at].schema.as_ref().clone() })
             });
             let renamed = |one: &crate::data::Field| match (&row, &*one.name) {
@@ -101,7 +102,7 @@ impl LogicalTopicRouter {
                 _ => one.clone(),
             };
             let fields = old.fields().iter().map(renamed).collect();
-            let name = adjuster.adjust(&format!("{topic}.Envelope"));
+            let name = adjuster.schema(&format!("{topic}.Envelope"));
             let (kind, optional) = (SchemaType::Struct(fields), false);
             Ok(Arc::new(Schema { name: Some(name.into()), kind, optional, ..old.clone() }))
         })?;
@@ -179,10 +180,10 @@ pub(super) fn create_table_router(properties: &Properties) -> Result<Box<dyn Tra
 fn create_with(properties: &Properties, default_field: &str) -> Result<Box<dyn Transformation>, ConfigError> {
     let config = config_def().parse(properties)?;
     let mode = properties.value("schema.name.adjustment.mode").unwrap_or("none");
-    if !NameAdjuster::MODES.contains(&mode.to_ascii_lowercase().as_str()) {
-        let why = format!("Value must be one of {}", NameAdjuster::MODES.join(", "));
+    let Some(adjuster) = NameAdjustment::parse(mode) else {
+        let why = format!("Value must be one of {}", NameAdjustment::names().join(", "));
         return Err(ConfigError::value("schema.name.adjustment.mode", mode, &why));
-    }
+    };
     let key_field = match (config.text("key.field.regex"), config.text("key.field.replacement")) {
         (None | Some(""), _) => None,
         (Some(regex), Some(replacement)) if !replacement.is_empty() => Some(RegexRouter::new(regex, replacement)?),
@@ -198,7 +199,7 @@ fn create_with(properties: &Properties, default_field: &str) -> Result<Box<dyn T
         key_enforce_uniqueness: config.is("key.enforce.uniqueness"),
         key_field_name: properties.value("key.field.name").unwrap_or(default_field).to_owned(),
         key_field,
-        adjuster: NameAdjuster::of(mode),
+        adjuster,
         key_schemas: SchemaCache::default(),
         envelope_schemas: SchemaCache::default(),
         topics: HashMap::new(),

@@ -19,7 +19,6 @@ mod insert_header;
 mod json_payload;
 mod logical_topic_router;
 mod mask_field;
-mod name_adjuster;
 mod operating;
 mod predicates;
 mod regex_router;

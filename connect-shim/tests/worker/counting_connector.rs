@@ -7,7 +7,7 @@ use brooklet_connect_shim::connector_config::{
     ConfigDef, ConfigInfo, ConfigKey, ConfigType, ConnectorPlugin, Importance, Properties, Validator, Width,
 };
 use brooklet_connect_shim::data::{Field, OffsetMap, Schema, SchemaType, SourceRecord, Struct, Value};
-use brooklet_connect_shim::source::{BoxFuture, RecordSink, SourceTask, TaskError};
+use brooklet_connect_shim::source::{BoxFuture, RecordSink, SourceTask, TaskContext, TaskError};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ impl ConnectorPlugin for CountingConnector {
         Box::pin(async { self.config_def().validate(properties) })
     }
 
-    fn create_task(&self, properties: &Properties) -> Result<Box<dyn SourceTask>, TaskError> {
+    fn create_task(&self, properties: &Properties, _: TaskContext) -> Result<Box<dyn SourceTask>, TaskError> {
         let config = self.config_def().parse(properties).map_err(|error| TaskError::Failed(error.to_string()))?;
         let field = |name: &str, kind| Field { name: name.into(), schema: Arc::new(Schema::of(kind)) };
         let schema = Arc::new(Schema::structure("n.Value", vec![field("n", SchemaType::Int64)]));

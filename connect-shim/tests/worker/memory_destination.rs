@@ -112,6 +112,25 @@ impl Destination for MemoryDestination {
         Ok(i64::try_from(topics.topics[topic].1[usize::try_from(partition).unwrap()].len()).unwrap())
     }
 
+    fn committed_offset<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: i32,
+    ) -> BoxFuture<'a, Result<Option<i64>, DestinationError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn commit_offset<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+        _: i32,
+        _: i64,
+    ) -> BoxFuture<'a, Result<(), DestinationError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn producer<'a>(
         &'a self,
         transactional_id: &'a str,

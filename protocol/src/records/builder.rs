@@ -5,13 +5,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::compression::{Compression, CompressionError};
 use super::header::{Attributes, BatchHeader, HEADER_LEN, TimestampType};
 use super::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP};
-use crate::cursor::{put_unsigned_varint, put_varint};
+use crate::cursor::{put_varint, varint_len};
 
 /// Builds one batch, record by record. Offsets count from 0; the log sets the base.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    payload: BytesMut,
-    scratch: BytesMut,
+    /// The records, behind room for the header, so that a large record is written once.
+    whole: BytesMut,
     count: i32,
     base_timestamp: i64,
     max_timestamp: i64,
@@ -26,8 +26,7 @@ pub struct BatchBuilder {
 impl Default for BatchBuilder {
     fn default() -> Self {
         Self {
-            payload: BytesMut::new(),
-            scratch: BytesMut::new(),
+            whole: BytesMut::zeroed(HEADER_LEN),
             count: 0,
             base_timestamp: NO_TIMESTAMP,
             max_timestamp: NO_TIMESTAMP,
@@ -87,20 +86,28 @@ impl BatchBuilder {
             self.base_timestamp = timestamp;
         }
         self.max_timestamp = self.max_timestamp.max(timestamp);
-        let body = &mut self.scratch;
-        body.clear();
-        body.put_u8(0);
-        put_varint(body, timestamp.wrapping_sub(self.base_timestamp));
-        put_varint(body, i64::from(self.count));
-        put_nullable(body, key);
-        put_nullable(body, value);
-        put_varint(body, headers.len() as i64);
+        let (delta, count) = (timestamp.wrapping_sub(self.base_timestamp), i64::from(self.count));
+        let in_headers = headers.iter().map(|(key, value)| nullable_len(Some(key)) + nullable_len(*value));
+        let length = 1
+            + varint_len(delta)
+            + varint_len(count)
+            + nullable_len(key)
+            + nullable_len(value)
+            + varint_len(headers.len() as i64)
+            + in_headers.sum::<usize>();
+        let out = &mut self.whole;
+        out.reserve(length + varint_len(length as i64));
+        put_varint(out, length as i64);
+        out.put_u8(0);
+        put_varint(out, delta);
+        put_varint(out, count);
+        put_nullable(out, key);
+        put_nullable(out, value);
+        put_varint(out, headers.len() as i64);
         for (key, value) in headers {
-            put_nullable(body, Some(key));
-            put_nullable(body, *value);
+            put_nullable(out, Some(key));
+            put_nullable(out, *value);
         }
-        put_unsigned_varint(&mut self.payload, (body.len() as u64) << 1);
-        self.payload.put_slice(body);
         self.count += 1;
     }
 
@@ -116,15 +123,30 @@ impl BatchBuilder {
 
     /// Bytes of the records so far, before compression.
     pub fn payload_len(&self) -> usize {
-        self.payload.len()
+        self.whole.len() - HEADER_LEN
     }
 
     /// The batch's header, with its CRC, and its payload. Fails only where a codec does.
     pub fn finish(self) -> Result<(BatchHeader, Bytes), CompressionError> {
-        let payload = match self.compression.kind {
-            super::CompressionType::None => self.payload.freeze(),
-            _ => Bytes::from(self.compression.compress(&self.payload)?),
-        };
+        let (header, whole) = self.seal()?;
+        Ok((header, whole.freeze().slice(HEADER_LEN..)))
+    }
+
+    /// The batch as bytes, as a producer would send it.
+    pub fn build(self) -> Result<Bytes, CompressionError> {
+        let (header, mut whole) = self.seal()?;
+        whole[..HEADER_LEN].copy_from_slice(&header.encode());
+        Ok(whole.freeze())
+    }
+
+    /// The header, with its CRC, and the payload behind room for it.
+    fn seal(self) -> Result<(BatchHeader, BytesMut), CompressionError> {
+        let mut whole = self.whole;
+        if self.compression.kind != super::CompressionType::None {
+            let compressed = self.compression.compress(&whole[HEADER_LEN..])?;
+            whole.truncate(HEADER_LEN);
+            whole.put_slice(&compressed);
+        }
         let header = BatchHeader {
             base_offset: 0,
             batch_length: 0,
@@ -144,17 +166,12 @@ impl BatchBuilder {
             base_sequence: self.base_sequence,
             record_count: self.count,
         };
-        Ok((header.sealed(&payload), payload))
+        Ok((header.sealed(&whole[HEADER_LEN..]), whole))
     }
+}
 
-    /// The batch as bytes, as a producer would send it.
-    pub fn build(self) -> Result<Bytes, CompressionError> {
-        let (header, payload) = self.finish()?;
-        let mut out = BytesMut::with_capacity(HEADER_LEN + payload.len());
-        out.put_slice(&header.encode());
-        out.put_slice(&payload);
-        Ok(out.freeze())
-    }
+fn nullable_len(value: Option<&[u8]>) -> usize {
+    value.map_or(varint_len(-1), |value| varint_len(value.len() as i64) + value.len())
 }
 
 pub(super) fn put_nullable(out: &mut BytesMut, value: Option<&[u8]>) {

@@ -14,6 +14,10 @@ pub enum Effect {
     Inert(&'static str),
 }
 
+/// What is said of a topic that is missing.
+pub(super) const NO_NOTIFICATION_TOPIC: &str =
+    "Notification topic name must be provided when kafka notification channel is enabled";
+
 /// What a property's value has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
@@ -21,6 +25,8 @@ pub enum Check {
     Any,
     /// Something.
     Required,
+    /// Something, if notifications go to a topic.
+    RequiredOfSink,
     /// True or false.
     Boolean,
     /// A number of 32 bits.
@@ -129,12 +135,19 @@ impl Definition {
     /// What is wrong with a value.
     fn problem(&self, value: Option<&str>, properties: &Properties) -> Option<String> {
         let Some(value) = value else {
-            return (self.check == Check::Required).then(|| "A value is required".to_owned());
+            let channels = || properties.value("notification.enabled.channels").unwrap_or_default();
+            return match self.check {
+                Check::Required => Some("A value is required".to_owned()),
+                Check::RequiredOfSink if channels().split(',').any(|channel| channel.trim() == "sink") => {
+                    Some(NO_NOTIFICATION_TOPIC.to_owned())
+                }
+                _ => None,
+            };
         };
         let number = value.parse::<i64>().ok();
         let small = number.filter(|number| i32::try_from(*number).is_ok());
         let (fine, message) = match self.check {
-            Check::Any | Check::Required => return self.own_problem(value),
+            Check::Any | Check::Required | Check::RequiredOfSink => return self.own_problem(value),
             Check::Boolean => {
                 let known = value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false");
                 (known, "Either 'true' or 'false' is expected")

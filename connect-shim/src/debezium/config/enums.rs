@@ -1,6 +1,6 @@
 //! Properties that are one of a few words.
 
-use crate::debezium::naming::NameAdjustment;
+use crate::debezium::name_adjustment::NameAdjustment;
 use crate::debezium::types::{BinaryMode, DecimalMode, HstoreMode, IntervalMode, TimePrecisionMode};
 use crate::postgres::{AutocreateMode, SslMode};
 

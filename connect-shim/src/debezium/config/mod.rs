@@ -12,9 +12,11 @@ pub(crate) use enums::*;
 
 use super::column_mapper::{ColumnMapper, ColumnMappers, HashAlgorithm, HashInput};
 use super::filters::{Selection, TableFilter, compile, split};
-use super::naming::{NameAdjustment, TopicNaming};
+use super::name_adjustment::NameAdjustment;
+use super::naming::TopicNaming;
 use super::relational::TableId;
 use super::types::{ConversionOptions, DecimalMode, HstoreMode, IntervalMode};
+use crate::java::regex::JavaRegex;
 use crate::postgres::{AutocreateMode, ConnectionConfig};
 
 /// A property whose value will not do, in the words of Connect's validation.
@@ -43,11 +45,11 @@ pub struct PostgresConnectorConfig {
     /// Whether `skipped.operations` was said, which a publication that is made then follows.
     pub(crate) skipped_operations_given: bool,
     pub(crate) skipped_operations: Vec<Operation>,
-    pub(crate) replica_identities: Vec<(regex::Regex, String)>,
+    pub(crate) replica_identities: Vec<(JavaRegex, String)>,
     pub(crate) tables: TableFilter,
     pub(crate) columns: Selection,
     pub(crate) message_prefixes: Selection,
-    pub(crate) message_key_columns: Vec<regex::Regex>,
+    pub(crate) message_key_columns: Vec<JavaRegex>,
     pub(crate) mappers: ColumnMappers,
     pub(crate) conversion: ConversionOptions,
     pub(crate) converting_failures: FailureHandling,
@@ -71,6 +73,12 @@ pub struct PostgresConnectorConfig {
     pub(crate) signal_channels: Vec<String>,
     pub(crate) signal_file: String,
     pub(crate) signal_poll_interval: Duration,
+    /// Where signals come from, if they come from a topic.
+    pub(crate) signal_topic: Option<SignalTopicConfig>,
+    pub(crate) notification_channels: Vec<String>,
+    pub(crate) notification_topic: Option<String>,
+    /// Whether incremental snapshots do without writing to a signal table.
+    pub(crate) read_only: bool,
     pub(crate) incremental_chunk_size: u32,
     pub(crate) watermarking: WatermarkingStrategy,
     pub(crate) guardrail: Option<(usize, bool)>,
@@ -85,10 +93,19 @@ pub(crate) struct SnapshotConfig {
     pub(crate) isolation: SnapshotIsolation,
     pub(crate) lock: bool,
     pub(crate) lock_timeout: Duration,
-    pub(crate) include: Option<Vec<regex::Regex>>,
+    pub(crate) include: Option<Vec<JavaRegex>>,
     pub(crate) overrides: BTreeMap<String, String>,
     pub(crate) order_by_row_count: Option<bool>,
     pub(crate) delay: Duration,
+}
+
+/// A topic of signals.
+#[derive(Debug, Clone)]
+pub(crate) struct SignalTopicConfig {
+    /// `signal.kafka.topic`.
+    pub(crate) topic: String,
+    /// `signal.kafka.groupId`: whose committed offset says which signals were taken.
+    pub(crate) group: String,
 }
 
 /// What `snapshot.mode = configuration_based` does.
@@ -229,6 +246,10 @@ impl PostgresConnectorConfig {
             signal_channels: split(p.text("signal.enabled.channels").unwrap_or("source")),
             signal_file: p.text("signal.file").unwrap_or("file-signals.txt").to_owned(),
             signal_poll_interval: p.millis("signal.poll.interval.ms", 5000)?.max(Duration::from_millis(50)),
+            signal_topic: signal_topic(&p)?,
+            notification_channels: split(p.text("notification.enabled.channels").unwrap_or_default()),
+            notification_topic: notification_topic(&p)?,
+            read_only: p.flag("read.only", false)?,
             incremental_chunk_size: p.number("incremental.snapshot.chunk.size", 1024u32)?.max(1),
             watermarking: p.one_of("incremental.snapshot.watermarking.strategy")?,
             guardrail: guardrail(&p)?,
@@ -289,6 +310,29 @@ fn stream_params(text: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
+fn signal_topic(p: &Properties<'_>) -> Result<Option<SignalTopicConfig>, ConfigError> {
+    if !split(p.text("signal.enabled.channels").unwrap_or("source")).iter().any(|channel| channel == "kafka") {
+        return Ok(None);
+    }
+    // The broker's own topic is read. That Debezium would not start without is said all the same.
+    p.required("signal.kafka.bootstrap.servers")?;
+    let topic = match p.text("signal.kafka.topic") {
+        Some(topic) => topic.to_owned(),
+        None => format!("{}-signal", p.required("topic.prefix")?),
+    };
+    Ok(Some(SignalTopicConfig { topic, group: p.text("signal.kafka.groupId").unwrap_or("kafka-signal").to_owned() }))
+}
+
+fn notification_topic(p: &Properties<'_>) -> Result<Option<String>, ConfigError> {
+    let topic = p.text("notification.sink.topic.name").map(str::to_owned);
+    let to_sink =
+        split(p.text("notification.enabled.channels").unwrap_or_default()).iter().any(|channel| channel == "sink");
+    if to_sink && topic.is_none() {
+        return Err(error("notification.sink.topic.name", definition::NO_NOTIFICATION_TOPIC));
+    }
+    Ok(topic)
+}
+
 fn signal_tables(p: &Properties<'_>) -> Result<Vec<TableId>, ConfigError> {
     let names = split(p.text("signal.data.collection").unwrap_or_default());
     let parse = |name: &String| {
@@ -312,7 +356,7 @@ fn skipped_operations(p: &Properties<'_>) -> Result<Vec<Operation>, ConfigError>
     names.iter().map(parse).collect()
 }
 
-fn replica_identities(p: &Properties<'_>) -> Result<Vec<(regex::Regex, String)>, ConfigError> {
+fn replica_identities(p: &Properties<'_>) -> Result<Vec<(JavaRegex, String)>, ConfigError> {
     const NAME: &str = "replica.identity.autoset.values";
     let mut rules = Vec::new();
     for rule in split(p.text(NAME).unwrap_or_default()) {
@@ -330,7 +374,7 @@ fn replica_identities(p: &Properties<'_>) -> Result<Vec<(regex::Regex, String)>,
     Ok(rules)
 }
 
-fn message_key_columns(p: &Properties<'_>) -> Result<Vec<regex::Regex>, ConfigError> {
+fn message_key_columns(p: &Properties<'_>) -> Result<Vec<JavaRegex>, ConfigError> {
     const NAME: &str = "message.key.columns";
     let mut patterns = Vec::new();
     for rule in p.text(NAME).unwrap_or_default().split(';').filter(|rule| !rule.trim().is_empty()) {

@@ -11,6 +11,7 @@ use crate::debezium::incremental::{OwnedRow, Reader};
 use crate::debezium::schemas::CapturedTable;
 use crate::debezium::signal::{Signal, SignalRecord};
 use crate::debezium::signal_file::take;
+use crate::debezium::signal_topic::TopicSignals;
 use crate::debezium::source_info::SnapshotRecord;
 use crate::debezium::table_schema::Cell;
 use crate::debezium::types::Origin;
@@ -38,6 +39,8 @@ impl Streaming<'_> {
 
     /// Signals of other channels, which are taken between transactions.
     pub(super) async fn other_signals(&mut self) -> Result<(), ConnectorError> {
+        let waiting = self.signals.as_mut().and_then(TopicSignals::waiting);
+        self.state.pending.extend(waiting);
         while let Some(signal) = self.state.pending.pop_front() {
             self.signal(&signal).await?;
             self.state.uncommitted = true;
@@ -55,6 +58,29 @@ impl Streaming<'_> {
 
     pub(super) fn reads_signal_file(&self) -> bool {
         self.config.signal_channels.iter().any(|channel| channel == "file")
+    }
+
+    /// Ends a chunk without rows in a signal table, now that the stream has come to where the chunk was read.
+    pub(super) async fn end_chunk(&mut self) -> Result<(), ConnectorError> {
+        let Some((table, rows)) = self.incremental.end_chunk() else { return Ok(()) };
+        self.window(&table, &rows)?;
+        let mut reader = Reader {
+            config: self.config,
+            source: &self.events.source,
+            schemas: &mut self.schemas,
+            connection: self.catalog,
+        };
+        self.incremental.read_chunk(&mut reader).await?;
+        self.tell_notices();
+        Ok(())
+    }
+
+    /// Sends what an incremental snapshot has to tell.
+    pub(super) fn tell_notices(&mut self) {
+        for notice in self.incremental.take_notices() {
+            self.events.notifications.send(notice, &self.state.committed, &mut self.state.batch);
+            self.state.uncommitted = true;
+        }
     }
 
     async fn signal(&mut self, record: &SignalRecord) -> Result<(), ConnectorError> {
@@ -92,6 +118,7 @@ impl Streaming<'_> {
                 }
             }
         }
+        self.tell_notices();
         Ok(())
     }
 

@@ -41,29 +41,6 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Base64 with padding, in the alphabet of URLs if `url_safe`.
-pub(crate) fn to_base64(bytes: &[u8], url_safe: bool) -> String {
-    const PLAIN: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let letter = |value: u32| match (value & 63, url_safe) {
-        (62, true) => '-',
-        (63, true) => '_',
-        (value, _) => char::from(PLAIN[value as usize]),
-    };
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            if place <= chunk.len() {
-                out.push(letter(bits >> (18 - 6 * place)));
-            } else {
-                out.push('=');
-            }
-        }
-    }
-    out
-}
-
 /// `101` as bytes, the last bit first, without bytes of zeros at the end (Java's `BitSet.toByteArray`).
 pub(crate) fn from_bits(text: &str) -> Option<Bytes> {
     let mut bytes = vec![0u8; text.len().div_ceil(8)];
@@ -85,10 +62,6 @@ mod tests {
 
     #[test]
     fn bytes_become_text() {
-        assert_eq!(to_base64(b"", false), "");
-        assert_eq!(to_base64(&[0xFB, 0xFF], false), "+/8=");
-        assert_eq!(to_base64(&[0xFB, 0xFF], true), "-_8=");
-        assert_eq!(to_base64(b"abc", false), "YWJj");
         assert_eq!(to_hex(&[0, 0xAB]), "00ab");
         assert_eq!(from_bytea("\\xdeadbeef"), Some(vec![0xDE, 0xAD, 0xBE, 0xEF]));
         assert_eq!(from_bytea("deadbeef"), None);

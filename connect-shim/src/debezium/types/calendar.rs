@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::java::calendar::{civil_of_day, day_of_civil};
+
 /// A day of the proleptic Gregorian calendar, as days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Day(pub(crate) i64);
@@ -43,14 +45,7 @@ pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 impl Civil {
     /// The day's number. Months and days beyond their ends run on.
     pub(crate) fn to_day(self) -> Day {
-        // Counted in eras of 400 years that begin in March, so that a leap day is the last of its year.
-        let year = if self.month <= 2 { self.year - 1 } else { self.year };
-        let era = year.div_euclid(400);
-        let year_of_era = year.rem_euclid(400);
-        let month = i64::from((self.month + 9) % 12);
-        let day_of_year = (153 * month + 2) / 5 + i64::from(self.day) - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        Day(era * 146_097 + day_of_era - 719_468)
+        Day(day_of_civil(self.year, self.month, self.day))
     }
 
     /// ISO 8601: four digits of the year at least, a sign before more or before less than zero.
@@ -67,16 +62,8 @@ impl Civil {
 impl Day {
     /// Its year, month and day.
     pub(crate) fn to_civil(self) -> Civil {
-        let shifted = self.0 + 719_468;
-        let era = shifted.div_euclid(146_097);
-        let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month + 2) / 5 + 1;
-        let month = if month < 10 { month + 3 } else { month - 9 };
-        let year = era * 400 + year_of_era + i64::from(month <= 2);
-        Civil { year, month: u32::try_from(month).unwrap_or(1), day: u32::try_from(day).unwrap_or(1) }
+        let (year, month, day) = civil_of_day(self.0);
+        Civil { year, month, day }
     }
 }
 

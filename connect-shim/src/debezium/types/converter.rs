@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::array::{self, Element};
-use super::binary::{from_bits, from_bytea, to_base64, to_hex};
+use super::binary::{from_bits, from_bytea, to_hex};
 use super::decimal::Decimal;
 use super::interval::Interval;
 use super::temporal::{self, Unit};
 use super::{BinaryMode, DecimalMode, HstoreMode, IntervalMode, Origin, geometry, hstore, schema};
 use crate::data::{Schema, SchemaType, Struct, Value};
+use crate::java::base64;
 
 /// How a column's texts become values. What needs a schema of its own to make a struct has it.
 #[derive(Debug, Clone)]
@@ -283,8 +284,8 @@ fn money(text: &str, mode: DecimalMode, digits: i32) -> Option<Value> {
 fn binary(bytes: Vec<u8>, mode: BinaryMode) -> Value {
     match mode {
         BinaryMode::Bytes => Value::Bytes(bytes.into()),
-        BinaryMode::Base64 => Value::String(to_base64(&bytes, false).into()),
-        BinaryMode::Base64UrlSafe => Value::String(to_base64(&bytes, true).into()),
+        BinaryMode::Base64 => Value::String(base64::encode(&bytes).into()),
+        BinaryMode::Base64UrlSafe => Value::String(base64::encode_url_safe(&bytes).into()),
         BinaryMode::Hex => Value::String(to_hex(&bytes).into()),
     }
 }

@@ -13,7 +13,7 @@ mod mapping;
 pub(crate) mod schema;
 mod temporal;
 
-pub(crate) use binary::{BinaryMode, to_base64, to_hex};
+pub(crate) use binary::{BinaryMode, to_hex};
 pub(crate) use converter::Converter;
 pub(crate) use default_value::parse_default;
 pub(crate) use mapping::field_type;

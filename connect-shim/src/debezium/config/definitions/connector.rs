@@ -305,7 +305,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         place: ("CONNECTOR_ADVANCED", 7, Width::Long, "Enabled notification channels names"),
         recommended: &[],
         check: Check::Any,
-        effect: Effect::Inert("Progress is shown by the status, the log and metrics"),
+        effect: Effect::Works,
         doc: "The channels that notifications are sent to.",
     },
     Definition {
@@ -315,8 +315,8 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         importance: Importance::High,
         place: ("CONNECTOR_ADVANCED", 8, Width::Long, "Notification topic name"),
         recommended: &[],
-        check: Check::Any,
-        effect: Effect::Inert("Progress is shown by the status, the log and metrics"),
+        check: Check::RequiredOfSink,
+        effect: Effect::Works,
         doc: "The topic of notifications.",
     },
     Definition {
@@ -327,7 +327,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         place: ("CONNECTOR_ADVANCED", 9, Width::Long, "HTTP notification endpoint URL"),
         recommended: &[],
         check: Check::Any,
-        effect: Effect::Inert("Progress is shown by the status, the log and metrics"),
+        effect: Effect::Inert("There are no notifications by HTTP"),
         doc: "Where notifications are posted to.",
     },
     Definition {

@@ -2,9 +2,12 @@
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// The same for names of files and for URLs (RFC 4648 §5).
+const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 /// Gives `out` the text of bytes, four characters at a time.
-fn encode_to(bytes: &[u8], mut out: impl FnMut([u8; 4])) {
-    let sextet = |group: u32, shift: u32| ALPHABET[(group >> shift) as usize & 63];
+fn encode_to(alphabet: &[u8; 64], bytes: &[u8], mut out: impl FnMut([u8; 4])) {
+    let sextet = |group: u32, shift: u32| alphabet[(group >> shift) as usize & 63];
     let mut groups = bytes.chunks_exact(3);
     for group in &mut groups {
         let group = u32::from(group[0]) << 16 | u32::from(group[1]) << 8 | u32::from(group[2]);
@@ -26,14 +29,21 @@ fn encode_to(bytes: &[u8], mut out: impl FnMut([u8; 4])) {
 /// The text of bytes.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    encode_to(bytes, |four| text.extend(four.map(char::from)));
+    encode_to(ALPHABET, bytes, |four| text.extend(four.map(char::from)));
+    text
+}
+
+/// The text of bytes, in the alphabet that is safe in URLs.
+pub(crate) fn encode_url_safe(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    encode_to(URL_SAFE, bytes, |four| text.extend(four.map(char::from)));
     text
 }
 
 /// Appends the text of bytes.
 pub(crate) fn append(out: &mut bytes::BytesMut, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
-    encode_to(bytes, |four| out.extend_from_slice(&four));
+    encode_to(ALPHABET, bytes, |four| out.extend_from_slice(&four));
 }
 
 #[cfg(test)]
@@ -48,5 +58,6 @@ mod tests {
             assert_eq!(encode(plain.as_bytes()), encoded);
         }
         assert_eq!(encode(&[0xff, 0xef, 0xbe]), "/+++");
+        assert_eq!(encode_url_safe(&[0xFB, 0xFF]), "-_8=");
     }
 }

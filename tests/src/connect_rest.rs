@@ -1,0 +1,85 @@
+//! Connect's REST API as far as a test needs it, of the stock worker or of the broker.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a connector may take to run.
+const START: Duration = Duration::from_secs(120);
+
+/// The API at a port on 127.0.0.1.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectRest {
+    /// The port.
+    pub port: u16,
+}
+
+impl ConnectRest {
+    /// Creates a connector, or gives it another config, and waits until it and its tasks run.
+    pub fn run(&self, name: &str, config: &Value) {
+        let mut last = None;
+        crate::wait_until("the connector is accepted", START, || {
+            // A worker that is rebalancing says so with 409.
+            last = self.request("PUT", &format!("/connectors/{name}/config"), &config.to_string());
+            let status = last.as_ref().map_or(0, |(status, _)| *status);
+            assert!(status != 400, "the connector is refused: {last:?}");
+            matches!(status, 200 | 201)
+        });
+        self.wait_until_running(name);
+    }
+
+    /// Waits until a connector and its tasks run.
+    pub fn wait_until_running(&self, name: &str) {
+        crate::wait_until("the connector runs", START, || {
+            let Some((200, body)) = self.request("GET", &format!("/connectors/{name}/status"), "") else {
+                return false;
+            };
+            let status: Value = serde_json::from_str(&body).unwrap();
+            let tasks = status["tasks"].as_array().cloned().unwrap_or_default();
+            for task in &tasks {
+                assert!(task["state"] != "FAILED", "a task of {name} failed: {body}");
+            }
+            status["connector"]["state"] == "RUNNING"
+                && !tasks.is_empty()
+                && tasks.iter().all(|task| task["state"] == "RUNNING")
+        });
+    }
+
+    /// The answer to a request, if there is one.
+    pub fn request(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .ok()?;
+        let mut reader = BufReader::new(stream);
+        let mut status = String::new();
+        reader.read_line(&mut status).ok()?;
+        let code = status.split(' ').nth(1)?.parse().ok()?;
+        let mut rest = String::new();
+        reader.read_to_string(&mut rest).ok()?;
+        let (head, body) = rest.split_once("\r\n\r\n")?;
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        Some((code, if chunked { unchunked(body) } else { body.to_owned() }))
+    }
+}
+
+/// A body that was sent in chunks: each is its length in hexadecimal digits, a line end, and itself.
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((length, rest)) = body.split_once("\r\n") {
+        let length = usize::from_str_radix(length.trim(), 16).unwrap_or(0);
+        let Some(chunk) = rest.get(..length).filter(|chunk| !chunk.is_empty()) else {
+            break;
+        };
+        whole += chunk;
+        body = rest[length..].trim_start_matches("\r\n");
+    }
+    whole
+}

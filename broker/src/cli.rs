@@ -6,6 +6,8 @@ use anyhow::{Context, bail};
 use brooklet::config::{ENVIRONMENT_PREFIX, Origin, Settings};
 use clap::{Args, Parser, Subcommand};
 
+use crate::declared::DeclaredSettings;
+
 /// A Kafka for development: one small process that every Kafka client can use.
 ///
 /// `brooklet` alone starts a broker on 127.0.0.1:9092 that keeps its data in ./brooklet-data.
@@ -59,7 +61,7 @@ pub(crate) struct ServeArgs {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     set: Vec<String>,
 
-    /// Answer /healthz, /readyz and /version here; `off` for nowhere
+    /// Answer /healthz, /readyz, /declared, /metrics and /version here; `off` for nowhere
     #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_ADMIN", default_value = "127.0.0.1:9644")]
     admin: String,
 
@@ -68,9 +70,29 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_CONNECT")]
     connect: Option<String>,
 
+    /// Bring about what this file or directory declares: topics and connectors, at start and whenever it changes; may be given
+    /// more than once
+    #[arg(long, value_name = "PATH", env = "BROOKLET_DECLARE", value_delimiter = ',')]
+    declare: Vec<PathBuf>,
+
+    /// Delete what was declared once and is declared no more
+    #[arg(long, env = "BROOKLET_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
+    prune: bool,
+
+    /// How to log: text, or json with an object in each line
+    #[arg(long, value_name = "FORMAT", env = "BROOKLET_LOG_FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+
     /// What to log: error, warn, info, debug or trace, or a list as in `info,brooklet::groups=debug`
     #[arg(long, value_name = "LEVEL", env = "BROOKLET_LOG", default_value = "info")]
     pub(crate) log: String,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 const AFTER_HELP: &str = "\
@@ -88,14 +110,17 @@ Examples:
 docs/configuration.md lists every property and what it does here.";
 
 /// Environment variables that are flags, not properties.
-const OWN_VARIABLES: [&str; 7] = [
+const OWN_VARIABLES: [&str; 10] = [
     "BROOKLET_DATA_DIR",
     "BROOKLET_EPHEMERAL",
     "BROOKLET_LISTEN",
     "BROOKLET_CONFIG",
     "BROOKLET_ADMIN",
     "BROOKLET_CONNECT",
+    "BROOKLET_DECLARE",
+    "BROOKLET_PRUNE",
     "BROOKLET_LOG",
+    "BROOKLET_LOG_FORMAT",
 ];
 const OFF: &str = "off";
 
@@ -109,6 +134,8 @@ pub(crate) struct Asked {
     pub(crate) listen: Option<Vec<String>>,
     /// `None` for no admin port.
     pub(crate) admin: Option<String>,
+    /// `None` if nothing is declared.
+    pub(crate) declared: Option<DeclaredSettings>,
     /// Where Connect's REST API is to be.
     #[cfg(feature = "connect")]
     pub(crate) connect: ConnectAddress,
@@ -155,6 +182,7 @@ impl ServeArgs {
             (false, Some(path)) => Some(path),
             (false, None) => Some(configured_data_dir(&settings)?),
         };
+        let declared = declared_settings(self.declare, self.prune, &settings)?;
         let admin = Some(self.admin).filter(|address| address != OFF);
         #[cfg(feature = "connect")]
         let connect = match self.connect {
@@ -167,6 +195,7 @@ impl ServeArgs {
             data_dir,
             listen,
             admin,
+            declared,
             #[cfg(feature = "connect")]
             connect,
         })
@@ -191,6 +220,21 @@ fn read_settings(path: &Path) -> anyhow::Result<Settings> {
 fn configured_data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {
     let layers = settings.layers()?;
     Ok(brooklet::config::BrokerConfig::resolve(&layers)?.log_dir)
+}
+
+/// What is declared: by flags, else by `brooklet.declare`.
+fn declared_settings(
+    flags: Vec<PathBuf>,
+    prune: bool,
+    settings: &Settings,
+) -> anyhow::Result<Option<DeclaredSettings>> {
+    let config = brooklet::config::BrokerConfig::resolve(&settings.layers()?)?;
+    let paths = if flags.is_empty() { config.declare } else { flags };
+    let prune = prune || config.declare_prune;
+    if paths.is_empty() && prune {
+        bail!("--prune deletes what --declare declares no more, and there is no --declare");
+    }
+    Ok((!paths.is_empty()).then_some(DeclaredSettings { paths, prune }))
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ mod txn;
 
 #[cfg(feature = "declare")]
 pub use adapters::admin::BrokerAdmin;
+#[cfg(all(feature = "connect", feature = "declare"))]
+pub use adapters::connectors::WorkerConnectors;
 #[cfg(feature = "connect")]
 pub use adapters::destination::BrokerDestination;
 #[cfg(feature = "schema-registry")]

@@ -4,9 +4,12 @@ mod admin;
 mod cli;
 #[cfg(feature = "connect")]
 mod connect;
+mod declared;
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context;
@@ -15,12 +18,15 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, reload};
 
-use crate::admin::Readiness;
+use crate::admin::{AdminState, Readiness};
 #[cfg(feature = "connect")]
 use crate::cli::ConnectAddress;
-use crate::cli::{Asked, Cli, ServeArgs};
+use crate::cli::{Asked, Cli, LogFormat, ServeArgs};
 #[cfg(feature = "connect")]
 use crate::connect::Connect;
 
@@ -42,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
-    let set_levels = log_to_stderr(&args.log)?;
+    let set_levels = log_to_stderr(&args.log, args.log_format)?;
     let asked = args.resolve()?;
     raise_open_file_limit();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
@@ -58,11 +64,12 @@ fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
 async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow::Result<()> {
     let mut stop = StopSignals::new()?;
     let (readiness, watching) = watch::channel(Readiness::Starting);
+    let (tell_declared, declared) = watch::channel(Arc::default());
     let admin = match &asked.admin {
         None => None,
         Some(address) => {
             let (listener, bound) = admin::bind(address).await?;
-            tokio::spawn(admin::serve(listener, watching));
+            tokio::spawn(admin::serve(listener, AdminState { readiness: watching, declared }));
             Some(bound)
         }
     };
@@ -76,36 +83,40 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
     #[cfg(feature = "connect")]
     let connect_bound = connect_listener.as_ref().map(|(_, bound)| *bound);
     #[cfg(not(feature = "connect"))]
-    let connect_bound: Option<std::net::SocketAddr> = None;
+    let connect_bound: Option<SocketAddr> = None;
     #[cfg(feature = "connect")]
     let connect = match connect_listener {
         Some((listener, bound)) => Some(Connect::start(broker.destination(), listener, bound).await?),
         None => None,
     };
-    let addresses = broker.addresses();
-    let shown: Vec<String> = addresses
-        .iter()
-        .map(|address| match address.bound.to_string() == address.advertised {
-            true => format!("{} {}", address.listener, address.bound),
-            false => format!("{} {} (clients are told {})", address.listener, address.bound, address.advertised),
-        })
-        .collect();
-    readiness.send_replace(Readiness::Ready {
-        listeners: addresses.into_iter().map(|address| address.advertised).collect(),
-    });
-    tracing::info!(
-        "ready in {} ms: {}; admin {}; connect {}; data in {}",
-        started.elapsed().as_millis(),
-        if shown.is_empty() { "no listener".to_owned() } else { shown.join(", ") },
-        admin.map_or("off".to_owned(), |bound| bound.to_string()),
-        connect_bound.map_or("off".to_owned(), |bound| bound.to_string()),
-        broker.data_dir().display(),
-    );
-
-    let signal = stop.next().await;
+    let declaring = CancellationToken::new();
+    let applied = async {
+        let Some(settings) = asked.declared.clone() else {
+            return;
+        };
+        #[cfg(feature = "connect")]
+        let connectors = connect.as_ref().map(Connect::connectors);
+        #[cfg(not(feature = "connect"))]
+        let connectors: Option<std::convert::Infallible> = None;
+        declared::start(settings, &broker, connectors, tell_declared, declaring.clone()).await;
+    };
+    let interrupted = tokio::select! {
+        () = applied => None,
+        signal = stop.next() => Some(signal),
+    };
+    let signal = match interrupted {
+        Some(signal) => signal,
+        None => {
+            let listeners = broker.addresses().into_iter().map(|address| address.advertised).collect();
+            readiness.send_replace(Readiness::Ready { listeners });
+            tell_ready(&broker, started, admin, connect_bound);
+            stop.next().await
+        }
+    };
     tracing::info!("{signal} received, stopping");
     readiness.send_replace(Readiness::Stopping);
     let shutdown = async {
+        declaring.cancel();
         #[cfg(feature = "connect")]
         if let Some(connect) = connect {
             connect.shutdown().await;
@@ -118,6 +129,23 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         signal = stop.next() => tracing::warn!("{signal} received again, stopping at once"),
     }
     Ok(())
+}
+
+fn tell_ready(broker: &Broker, started: Instant, admin: Option<SocketAddr>, connect: Option<SocketAddr>) {
+    let shown = broker.addresses().into_iter().map(|address| match address.bound.to_string() == address.advertised {
+        true => format!("{} {}", address.listener, address.bound),
+        false => format!("{} {} (clients are told {})", address.listener, address.bound, address.advertised),
+    });
+    let shown: Vec<String> = shown.collect();
+    let or_off = |bound: Option<SocketAddr>| bound.map_or("off".to_owned(), |bound| bound.to_string());
+    tracing::info!(
+        "ready in {} ms: {}; admin {}; connect {}; data in {}",
+        started.elapsed().as_millis(),
+        if shown.is_empty() { "no listener".to_owned() } else { shown.join(", ") },
+        or_off(admin),
+        or_off(connect),
+        broker.data_dir().display(),
+    );
 }
 
 fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
@@ -141,20 +169,19 @@ fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
 /// Follows levels that an administrator sets for loggers, over those of the command line.
 type SetLevels = Box<dyn Fn(&str) + Send + Sync>;
 
-fn log_to_stderr(asked: &str) -> anyhow::Result<SetLevels> {
+fn log_to_stderr(asked: &str, format: LogFormat) -> anyhow::Result<SetLevels> {
     let filter = EnvFilter::builder().parse(asked).with_context(|| format!("--log {asked}"))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .with_filter_reloading();
-    let filter = subscriber.reload_handle();
-    subscriber.init();
+    let (filter, handle) = reload::Layer::new(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
     let asked = asked.to_owned();
     Ok(Box::new(move |levels| {
         let changed = EnvFilter::builder().parse(format!("{asked},{levels}"));
-        let followed = changed.map_err(anyhow::Error::from).and_then(|changed| Ok(filter.reload(changed)?));
+        let followed = changed.map_err(anyhow::Error::from).and_then(|changed| Ok(handle.reload(changed)?));
         if let Err(error) = followed {
             tracing::warn!(%error, levels, "log levels not followed");
         }

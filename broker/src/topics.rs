@@ -71,6 +71,12 @@ impl Topic {
         self.partitions.load().len() as i32
     }
 
+    /// As it was asked for, whatever it acts as.
+    #[cfg(feature = "declare")]
+    pub(crate) fn replication_factor(&self) -> i16 {
+        self.replication_factor
+    }
+
     pub(crate) fn partition(&self, index: i32) -> Option<Arc<Partition>> {
         self.partitions.load().get(usize::try_from(index).ok()?).cloned()
     }

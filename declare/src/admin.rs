@@ -155,3 +155,26 @@ pub trait Connect: Send + Sync {
     /// [`AdminError::Refused`] if there is none.
     fn delete_connector(&self, name: &str) -> impl Future<Output = Result<(), AdminError>> + Send;
 }
+
+/// Nobody: where there is no worker.
+impl Connect for std::convert::Infallible {
+    async fn connectors(&self) -> Result<Vec<String>, AdminError> {
+        match *self {}
+    }
+
+    async fn connector(&self, _name: &str) -> Result<Option<ConnectorState>, AdminError> {
+        match *self {}
+    }
+
+    async fn put_connector(&self, _name: &str, _config: &BTreeMap<String, String>) -> Result<(), AdminError> {
+        match *self {}
+    }
+
+    async fn set_state(&self, _name: &str, _state: RunState) -> Result<(), AdminError> {
+        match *self {}
+    }
+
+    async fn delete_connector(&self, _name: &str) -> Result<(), AdminError> {
+        match *self {}
+    }
+}

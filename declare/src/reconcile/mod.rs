@@ -57,8 +57,12 @@ impl Report {
 
     /// Whether it may help to try again though no file has changed.
     pub fn may_be_tried_again(&self) -> bool {
-        let passing = [Reason::Unavailable, Reason::MissingSecret, Reason::Refused];
-        self.failing().any(|condition| passing.contains(&condition.reason))
+        self.failing().any(|condition| match condition.reason {
+            Reason::Unavailable | Reason::MissingSecret => true,
+            // The database that it reads may not be up yet.
+            Reason::Refused => condition.kind.as_deref() == Some(KAFKA_CONNECTOR),
+            _ => false,
+        })
     }
 }
 

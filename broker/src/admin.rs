@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use brooklet::MetricsSource;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -39,6 +42,8 @@ pub(crate) struct AdminState {
     pub(crate) readiness: watch::Receiver<Readiness>,
     /// What is declared, once there is a broker.
     pub(crate) declared: watch::Receiver<Arc<Declared>>,
+    /// Who tells of metrics, once there is a broker.
+    pub(crate) metrics: watch::Receiver<Option<MetricsSource>>,
 }
 
 /// `/readyz`.
@@ -84,6 +89,7 @@ pub(crate) async fn serve(listener: TcpListener, state: AdminState) {
         .route("/readyz", get(ready))
         .route("/version", get(version))
         .route("/declared", get(declared))
+        .route("/metrics", get(metrics))
         .with_state(state);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "admin port closed");
@@ -105,6 +111,18 @@ async fn ready(State(state): State<AdminState>) -> (StatusCode, Json<Ready>) {
 async fn declared(State(state): State<AdminState>) -> Json<Declared> {
     let declared = Arc::clone(&state.declared.borrow());
     Json(Declared::clone(&declared))
+}
+
+/// `/metrics`; with `?partitions=true` those of each partition's log, too.
+async fn metrics(State(state): State<AdminState>, uri: Uri) -> Response {
+    let asked = uri.query().unwrap_or_default().split('&').any(|part| matches!(part, "partitions" | "partitions=true"));
+    let source = state.metrics.borrow().clone();
+    let Some(text) = source.and_then(|source| source.metrics(asked)) else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let declared = Arc::clone(&state.declared.borrow());
+    let text = text + &declared.exposition();
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
 async fn version() -> Json<Version> {

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use brooklet::config::{ENVIRONMENT_PREFIX, Origin, Settings};
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands;
 use crate::declared::DeclaredSettings;
 
 /// A Kafka for development: one small process that every Kafka client can use.
@@ -24,14 +25,26 @@ pub(crate) struct Cli {
 enum Command {
     /// Start a broker. This is what `brooklet` alone does.
     Serve(ServeArgs),
+    #[command(flatten)]
+    Other(commands::Command),
+}
+
+/// What the process is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// To be a broker.
+    Serve(ServeArgs),
+    /// Something that ends.
+    Command(commands::Command),
 }
 
 impl Cli {
-    /// The broker that is asked for.
-    pub(crate) fn serve(self) -> ServeArgs {
+    /// What is asked for.
+    pub(crate) fn purpose(self) -> Purpose {
         match self.command {
-            Some(Command::Serve(args)) => args,
-            None => self.serve,
+            Some(Command::Serve(args)) => Purpose::Serve(args),
+            Some(Command::Other(command)) => Purpose::Command(command),
+            None => Purpose::Serve(self.serve),
         }
     }
 }
@@ -244,7 +257,10 @@ mod tests {
 
     fn ask(args: &[&str]) -> anyhow::Result<Asked> {
         let args = std::iter::once(&"brooklet").chain(args);
-        Cli::try_parse_from(args).map_err(anyhow::Error::from)?.serve().resolve()
+        match Cli::try_parse_from(args)?.purpose() {
+            Purpose::Serve(args) => args.resolve(),
+            Purpose::Command(command) => bail!("{command:?}"),
+        }
     }
 
     #[test]
@@ -259,6 +275,7 @@ mod tests {
             assert_eq!(asked.data_dir.unwrap(), PathBuf::from("./brooklet-data"));
             assert_eq!(asked.listen, Some(Vec::new()));
             assert_eq!(asked.admin.as_deref(), Some("127.0.0.1:9644"));
+            assert_eq!(asked.declared, None);
             #[cfg(feature = "connect")]
             assert_eq!(asked.connect, ConnectAddress::Default);
         }
@@ -276,6 +293,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_declared_is_said_by_flags_or_by_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.properties");
+        std::fs::write(&path, "brooklet.declare=/topics,/connectors\nbrooklet.declare.prune=true\n").unwrap();
+        let path = path.to_str().unwrap();
+        let declared = |args: &[&str]| ask(args).unwrap().declared.unwrap();
+        let settings =
+            |paths: &[&str], prune| DeclaredSettings { paths: paths.iter().map(PathBuf::from).collect(), prune };
+        assert_eq!(declared(&["--config", path]), settings(&["/topics", "/connectors"], true));
+        assert_eq!(declared(&["--config", path, "--declare", "/a", "--declare", "/b"]), settings(&["/a", "/b"], true));
+        assert_eq!(declared(&["--declare", "/a,/b"]), settings(&["/a", "/b"], false));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (args, expected) in [
             (&["--set", "num.partition=3"][..], "did you mean num.partitions?"),
@@ -284,6 +315,9 @@ mod tests {
             (&["--listen", "127.0.0.1:1", "--set", "listeners=A://:1"], "use one of them"),
             (&["--config", "/no/such/file"], "/no/such/file"),
             (&["--ephemeral", "--data-dir", "x"], "cannot be used with"),
+            (&["--prune"], "there is no --declare"),
+            (&["apply"], "--filename"),
+            (&["apply", "-f", "x", "--prune"], "--remember"),
         ] {
             let error = format!("{:#}", ask(args).unwrap_err());
             assert!(error.contains(expected), "{args:?}: {error}");

@@ -40,6 +40,22 @@ impl Declared {
         self.conditions.iter().filter(|condition| condition.status == Status::Ready).count()
     }
 
+    /// As `/metrics` has it.
+    pub(crate) fn exposition(&self) -> String {
+        if self.passes == 0 {
+            return String::new();
+        }
+        let (name, changes) = ("brooklet_declared_resources", "brooklet_declared_changes_total");
+        format!(
+            "# HELP {name} Declared resources by whether they are as declared\n# TYPE {name} gauge\n\
+             {name}{{status=\"ready\"}} {}\n{name}{{status=\"notready\"}} {}\n\
+             # HELP {changes} Changes made to what is declared\n# TYPE {changes} counter\n{changes} {}\n",
+            self.ready(),
+            self.failing().count(),
+            self.changes,
+        )
+    }
+
     /// What is not.
     pub(crate) fn failing(&self) -> impl Iterator<Item = &Condition> {
         self.conditions.iter().filter(|condition| condition.status == Status::NotReady)

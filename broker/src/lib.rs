@@ -40,6 +40,7 @@ mod handlers;
 mod in_process;
 mod log_manager;
 mod loggers;
+mod metrics;
 mod node;
 mod partition;
 mod partition_scan;
@@ -60,7 +61,7 @@ pub use adapters::destination::BrokerDestination;
 #[cfg(feature = "schema-registry")]
 pub use adapters::schema_log::BrokerSchemaLog;
 pub use blocking::BlockingBroker;
-pub use broker::{Address, Broker};
+pub use broker::{Address, Broker, MetricsSource};
 pub use builder::{BrokerBuilder, StartError};
 pub use in_process::{ConsumedRecord, Record, RecordsError};
 pub use server::listener::BindError;

@@ -1,7 +1,10 @@
-//! The `brooklet` binary: command line, log, admin port, Connect's REST API, signals, and a broker.
+//! The `brooklet` binary: command line, log, admin port, Connect's REST API, what is declared, signals, and a broker; and
+//! commands that end.
 
 mod admin;
 mod cli;
+mod client;
+mod commands;
 #[cfg(feature = "connect")]
 mod connect;
 mod declared;
@@ -26,7 +29,7 @@ use tracing_subscriber::{EnvFilter, Layer, reload};
 use crate::admin::{AdminState, Readiness};
 #[cfg(feature = "connect")]
 use crate::cli::ConnectAddress;
-use crate::cli::{Asked, Cli, LogFormat, ServeArgs};
+use crate::cli::{Asked, Cli, LogFormat, Purpose, ServeArgs};
 #[cfg(feature = "connect")]
 use crate::connect::Connect;
 
@@ -37,7 +40,10 @@ const MAX_BLOCKING: usize = 8;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let args = Cli::parse().serve();
+    let args = match Cli::parse().purpose() {
+        Purpose::Serve(args) => args,
+        Purpose::Command(command) => return command.run(),
+    };
     match run(args, started) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -65,11 +71,12 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
     let mut stop = StopSignals::new()?;
     let (readiness, watching) = watch::channel(Readiness::Starting);
     let (tell_declared, declared) = watch::channel(Arc::default());
+    let (tell_metrics, metrics) = watch::channel(None);
     let admin = match &asked.admin {
         None => None,
         Some(address) => {
             let (listener, bound) = admin::bind(address).await?;
-            tokio::spawn(admin::serve(listener, AdminState { readiness: watching, declared }));
+            tokio::spawn(admin::serve(listener, AdminState { readiness: watching, declared, metrics }));
             Some(bound)
         }
     };
@@ -80,6 +87,7 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         ConnectAddress::At(address) => connect::bind(Some(address)).await?,
     };
     let broker = builder(&asked)?.on_log_levels(set_levels).start().await?;
+    tell_metrics.send_replace(Some(broker.metrics_source()));
     #[cfg(feature = "connect")]
     let connect_bound = connect_listener.as_ref().map(|(_, bound)| *bound);
     #[cfg(not(feature = "connect"))]

@@ -4,7 +4,7 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brooklet_protocol::request::{self, RequestError, RequestHeader};
 use brooklet_protocol::response::{EncodeError, ResponseFrame};
@@ -305,6 +305,8 @@ pub(crate) async fn answer(
         }
         return Err(RequestFailure::UnsupportedVersion { api: api.name, version, min: api.min, max: api.max });
     }
+    let begun = Instant::now();
+    let node = Arc::clone(&cx.node);
     let flusher = Arc::clone(cx.node.topics.flusher());
     let seen = flusher.failures_seen();
     let reply = match cx.throttling.busy.clone() {
@@ -315,6 +317,7 @@ pub(crate) async fn answer(
     if !READS_AND_APPENDS.contains(&api.key) && !flusher.coordinators_flushed(seen).await {
         return Err(RequestFailure::Closed("what the answer says may not be on disk, since a flush has failed"));
     }
+    node.metrics.answered(api.key, begun.elapsed());
     tracing::trace!(api = api.name, version, correlation_id, %peer, "answer");
     reply
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -36,6 +36,19 @@ pub struct Address {
     pub bound: SocketAddr,
     /// The address that clients are told, as `host:port`.
     pub advertised: String,
+}
+
+/// Who can tell of a broker's metrics while it is there.
+#[derive(Debug, Clone)]
+pub struct MetricsSource {
+    node: Weak<Node>,
+}
+
+impl MetricsSource {
+    /// As [`Broker::metrics`]; `None` once the broker is gone.
+    pub fn metrics(&self, partitions: bool) -> Option<String> {
+        Some(crate::metrics::exposition(&*self.node.upgrade()?, partitions))
+    }
 }
 
 impl Broker {
@@ -98,6 +111,17 @@ impl Broker {
     /// The cluster's id, as clients see it.
     pub fn cluster_id(&self) -> &str {
         self.node.data_dir.cluster_id()
+    }
+
+    /// What the broker has counted, as Prometheus reads it, by the names of Kafka's JMX exporter. With `partitions` it tells
+    /// of each partition's log, too, that was read or written since the start.
+    pub fn metrics(&self, partitions: bool) -> String {
+        crate::metrics::exposition(&self.node, partitions)
+    }
+
+    /// The same for whoever does not keep the broker running.
+    pub fn metrics_source(&self) -> MetricsSource {
+        MetricsSource { node: Arc::downgrade(&self.node) }
     }
 
     pub(crate) fn node(&self) -> &Arc<Node> {

@@ -6,6 +6,9 @@ use anyhow::{Context, bail};
 use brooklet::config::{ENVIRONMENT_PREFIX, Origin, Settings};
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands;
+use crate::declared::DeclaredSettings;
+
 /// A Kafka for development: one small process that every Kafka client can use.
 ///
 /// `brooklet` alone starts a broker on 127.0.0.1:9092 that keeps its data in ./brooklet-data.
@@ -22,14 +25,26 @@ pub(crate) struct Cli {
 enum Command {
     /// Start a broker. This is what `brooklet` alone does.
     Serve(ServeArgs),
+    #[command(flatten)]
+    Other(commands::Command),
+}
+
+/// What the process is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// To be a broker.
+    Serve(ServeArgs),
+    /// Something that ends.
+    Command(commands::Command),
 }
 
 impl Cli {
-    /// The broker that is asked for.
-    pub(crate) fn serve(self) -> ServeArgs {
+    /// What is asked for.
+    pub(crate) fn purpose(self) -> Purpose {
         match self.command {
-            Some(Command::Serve(args)) => args,
-            None => self.serve,
+            Some(Command::Serve(args)) => Purpose::Serve(args),
+            Some(Command::Other(command)) => Purpose::Command(command),
+            None => Purpose::Serve(self.serve),
         }
     }
 }
@@ -59,7 +74,7 @@ pub(crate) struct ServeArgs {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     set: Vec<String>,
 
-    /// Answer /healthz, /readyz and /version here; `off` for nowhere
+    /// Answer /healthz, /readyz, /declared, /metrics and /version here; `off` for nowhere
     #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_ADMIN", default_value = "127.0.0.1:9644")]
     admin: String,
 
@@ -68,9 +83,29 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT", env = "BROOKLET_CONNECT")]
     connect: Option<String>,
 
+    /// Bring about what this file or directory declares: topics and connectors, at start and whenever it changes; may be given
+    /// more than once
+    #[arg(long, value_name = "PATH", env = "BROOKLET_DECLARE", value_delimiter = ',')]
+    declare: Vec<PathBuf>,
+
+    /// Delete what was declared once and is declared no more
+    #[arg(long, env = "BROOKLET_PRUNE", value_parser = clap::builder::FalseyValueParser::new())]
+    prune: bool,
+
+    /// How to log: text, or json with an object in each line
+    #[arg(long, value_name = "FORMAT", env = "BROOKLET_LOG_FORMAT", default_value = "text")]
+    pub(crate) log_format: LogFormat,
+
     /// What to log: error, warn, info, debug or trace, or a list as in `info,brooklet::groups=debug`
     #[arg(long, value_name = "LEVEL", env = "BROOKLET_LOG", default_value = "info")]
     pub(crate) log: String,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
 }
 
 const AFTER_HELP: &str = "\
@@ -88,14 +123,17 @@ Examples:
 docs/configuration.md lists every property and what it does here.";
 
 /// Environment variables that are flags, not properties.
-const OWN_VARIABLES: [&str; 7] = [
+const OWN_VARIABLES: [&str; 10] = [
     "BROOKLET_DATA_DIR",
     "BROOKLET_EPHEMERAL",
     "BROOKLET_LISTEN",
     "BROOKLET_CONFIG",
     "BROOKLET_ADMIN",
     "BROOKLET_CONNECT",
+    "BROOKLET_DECLARE",
+    "BROOKLET_PRUNE",
     "BROOKLET_LOG",
+    "BROOKLET_LOG_FORMAT",
 ];
 const OFF: &str = "off";
 
@@ -109,6 +147,8 @@ pub(crate) struct Asked {
     pub(crate) listen: Option<Vec<String>>,
     /// `None` for no admin port.
     pub(crate) admin: Option<String>,
+    /// `None` if nothing is declared.
+    pub(crate) declared: Option<DeclaredSettings>,
     /// Where Connect's REST API is to be.
     #[cfg(feature = "connect")]
     pub(crate) connect: ConnectAddress,
@@ -155,6 +195,7 @@ impl ServeArgs {
             (false, Some(path)) => Some(path),
             (false, None) => Some(configured_data_dir(&settings)?),
         };
+        let declared = declared_settings(self.declare, self.prune, &settings)?;
         let admin = Some(self.admin).filter(|address| address != OFF);
         #[cfg(feature = "connect")]
         let connect = match self.connect {
@@ -167,6 +208,7 @@ impl ServeArgs {
             data_dir,
             listen,
             admin,
+            declared,
             #[cfg(feature = "connect")]
             connect,
         })
@@ -193,6 +235,21 @@ fn configured_data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {
     Ok(brooklet::config::BrokerConfig::resolve(&layers)?.log_dir)
 }
 
+/// What is declared: by flags, else by `brooklet.declare`.
+fn declared_settings(
+    flags: Vec<PathBuf>,
+    prune: bool,
+    settings: &Settings,
+) -> anyhow::Result<Option<DeclaredSettings>> {
+    let config = brooklet::config::BrokerConfig::resolve(&settings.layers()?)?;
+    let paths = if flags.is_empty() { config.declare } else { flags };
+    let prune = prune || config.declare_prune;
+    if paths.is_empty() && prune {
+        bail!("--prune deletes what --declare declares no more, and there is no --declare");
+    }
+    Ok((!paths.is_empty()).then_some(DeclaredSettings { paths, prune }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +257,10 @@ mod tests {
 
     fn ask(args: &[&str]) -> anyhow::Result<Asked> {
         let args = std::iter::once(&"brooklet").chain(args);
-        Cli::try_parse_from(args).map_err(anyhow::Error::from)?.serve().resolve()
+        match Cli::try_parse_from(args)?.purpose() {
+            Purpose::Serve(args) => args.resolve(),
+            Purpose::Command(command) => bail!("{command:?}"),
+        }
     }
 
     #[test]
@@ -215,6 +275,7 @@ mod tests {
             assert_eq!(asked.data_dir.unwrap(), PathBuf::from("./brooklet-data"));
             assert_eq!(asked.listen, Some(Vec::new()));
             assert_eq!(asked.admin.as_deref(), Some("127.0.0.1:9644"));
+            assert_eq!(asked.declared, None);
             #[cfg(feature = "connect")]
             assert_eq!(asked.connect, ConnectAddress::Default);
         }
@@ -232,6 +293,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_declared_is_said_by_flags_or_by_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("server.properties");
+        std::fs::write(&path, "brooklet.declare=/topics,/connectors\nbrooklet.declare.prune=true\n").unwrap();
+        let path = path.to_str().unwrap();
+        let declared = |args: &[&str]| ask(args).unwrap().declared.unwrap();
+        let settings =
+            |paths: &[&str], prune| DeclaredSettings { paths: paths.iter().map(PathBuf::from).collect(), prune };
+        assert_eq!(declared(&["--config", path]), settings(&["/topics", "/connectors"], true));
+        assert_eq!(declared(&["--config", path, "--declare", "/a", "--declare", "/b"]), settings(&["/a", "/b"], true));
+        assert_eq!(declared(&["--declare", "/a,/b"]), settings(&["/a", "/b"], false));
+    }
+
+    #[test]
     fn mistakes_are_named() {
         for (args, expected) in [
             (&["--set", "num.partition=3"][..], "did you mean num.partitions?"),
@@ -240,6 +315,9 @@ mod tests {
             (&["--listen", "127.0.0.1:1", "--set", "listeners=A://:1"], "use one of them"),
             (&["--config", "/no/such/file"], "/no/such/file"),
             (&["--ephemeral", "--data-dir", "x"], "cannot be used with"),
+            (&["--prune"], "there is no --declare"),
+            (&["apply"], "--filename"),
+            (&["apply", "-f", "x", "--prune"], "--remember"),
         ] {
             let error = format!("{:#}", ask(args).unwrap_err());
             assert!(error.contains(expected), "{args:?}: {error}");

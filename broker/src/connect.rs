@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use brooklet::BrokerDestination;
+use brooklet::{BrokerDestination, WorkerConnectors};
 use brooklet_connect_shim::connector_config::Plugins;
 use brooklet_connect_shim::debezium::PostgresConnector;
 use brooklet_connect_shim::rest::{LogLevels, RestServer};
@@ -71,6 +71,11 @@ impl Connect {
             }
         });
         Ok(Self { herder, stop })
+    }
+
+    /// The connectors, to be declared.
+    pub(crate) fn connectors(&self) -> WorkerConnectors {
+        WorkerConnectors::new(self.herder.clone())
     }
 
     /// Ends the connectors' tasks. What they have written is kept with its offsets.

@@ -40,6 +40,7 @@ mod handlers;
 mod in_process;
 mod log_manager;
 mod loggers;
+mod metrics;
 mod node;
 mod partition;
 mod partition_scan;
@@ -53,12 +54,14 @@ mod txn;
 
 #[cfg(feature = "declare")]
 pub use adapters::admin::BrokerAdmin;
+#[cfg(all(feature = "connect", feature = "declare"))]
+pub use adapters::connectors::WorkerConnectors;
 #[cfg(feature = "connect")]
 pub use adapters::destination::BrokerDestination;
 #[cfg(feature = "schema-registry")]
 pub use adapters::schema_log::BrokerSchemaLog;
 pub use blocking::BlockingBroker;
-pub use broker::{Address, Broker};
+pub use broker::{Address, Broker, MetricsSource};
 pub use builder::{BrokerBuilder, StartError};
 pub use in_process::{ConsumedRecord, Record, RecordsError};
 pub use server::listener::BindError;

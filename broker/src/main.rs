@@ -1,12 +1,18 @@
-//! The `brooklet` binary: command line, log, admin port, Connect's REST API, signals, and a broker.
+//! The `brooklet` binary: command line, log, admin port, Connect's REST API, what is declared, signals, and a broker; and
+//! commands that end.
 
 mod admin;
 mod cli;
+mod client;
+mod commands;
 #[cfg(feature = "connect")]
 mod connect;
+mod declared;
 
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,14 +21,15 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{fmt, reload};
 
-use crate::admin::Readiness;
+use crate::admin::{AdminState, Readiness};
 #[cfg(feature = "connect")]
 use crate::cli::ConnectAddress;
-use crate::cli::{Asked, Cli, ServeArgs};
+use crate::cli::{Asked, Cli, LogFormat, Purpose, ServeArgs};
 #[cfg(feature = "connect")]
 use crate::connect::Connect;
 
@@ -35,7 +42,10 @@ const MAX_BLOCKING: usize = 8;
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    let args = Cli::parse().serve();
+    let args = match Cli::parse().purpose() {
+        Purpose::Serve(args) => args,
+        Purpose::Command(command) => return command.run(),
+    };
     match run(args, started) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -46,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
-    let set_levels = log_to_stderr(&args.log)?;
+    let set_levels = log_to_stderr(&args.log, args.log_format)?;
     let asked = args.resolve()?;
     raise_open_file_limit();
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
@@ -62,11 +72,13 @@ fn run(args: ServeArgs, started: Instant) -> anyhow::Result<()> {
 async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow::Result<()> {
     let mut stop = StopSignals::new()?;
     let (readiness, watching) = watch::channel(Readiness::Starting);
+    let (tell_declared, declared) = watch::channel(Arc::default());
+    let (tell_metrics, metrics) = watch::channel(None);
     let admin = match &asked.admin {
         None => None,
         Some(address) => {
             let (listener, bound) = admin::bind(address).await?;
-            tokio::spawn(admin::serve(listener, watching));
+            tokio::spawn(admin::serve(listener, AdminState { readiness: watching, declared, metrics }));
             Some(bound)
         }
     };
@@ -77,41 +89,45 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         ConnectAddress::At(address) => connect::bind(Some(address)).await?,
     };
     let broker = builder(&asked)?.on_log_levels(set_levels).start().await?;
+    tell_metrics.send_replace(Some(broker.metrics_source()));
     #[cfg(feature = "connect")]
     let connect_bound = connect_listener.as_ref().map(|(_, bound)| *bound);
     #[cfg(not(feature = "connect"))]
-    let connect_bound: Option<std::net::SocketAddr> = None;
+    let connect_bound: Option<SocketAddr> = None;
     #[cfg(feature = "connect")]
     let connect = match connect_listener {
         Some((listener, bound)) => Some(Connect::start(broker.destination(), listener, bound).await?),
         None => None,
     };
-    let addresses = broker.addresses();
-    let shown: Vec<String> = addresses
-        .iter()
-        .map(|address| match address.bound.to_string() == address.advertised {
-            true => format!("{} {}", address.listener, address.bound),
-            false => format!("{} {} (clients are told {})", address.listener, address.bound, address.advertised),
-        })
-        .collect();
-    readiness.send_replace(Readiness::Ready {
-        listeners: addresses.into_iter().map(|address| address.advertised).collect(),
-    });
-    tracing::info!(
-        "ready in {} ms: {}; admin {}; connect {}; data in {}",
-        started.elapsed().as_millis(),
-        if shown.is_empty() { "no listener".to_owned() } else { shown.join(", ") },
-        admin.map_or("off".to_owned(), |bound| bound.to_string()),
-        connect_bound.map_or("off".to_owned(), |bound| bound.to_string()),
-        broker.data_dir().display(),
-    );
-
-    tokio::spawn(release_start_up_code());
-
-    let signal = stop.next().await;
+    let declaring = CancellationToken::new();
+    let applied = async {
+        let Some(settings) = asked.declared.clone() else {
+            return;
+        };
+        #[cfg(feature = "connect")]
+        let connectors = connect.as_ref().map(Connect::connectors);
+        #[cfg(not(feature = "connect"))]
+        let connectors: Option<std::convert::Infallible> = None;
+        declared::start(settings, &broker, connectors, tell_declared, declaring.clone()).await;
+    };
+    let interrupted = tokio::select! {
+        () = applied => None,
+        signal = stop.next() => Some(signal),
+    };
+    let signal = match interrupted {
+        Some(signal) => signal,
+        None => {
+            let listeners = broker.addresses().into_iter().map(|address| address.advertised).collect();
+            readiness.send_replace(Readiness::Ready { listeners });
+            tell_ready(&broker, started, admin, connect_bound);
+            tokio::spawn(release_start_up_code());
+            stop.next().await
+        }
+    };
     tracing::info!("{signal} received, stopping");
     readiness.send_replace(Readiness::Stopping);
     let shutdown = async {
+        declaring.cancel();
         #[cfg(feature = "connect")]
         if let Some(connect) = connect {
             connect.shutdown().await;
@@ -132,6 +148,23 @@ async fn release_start_up_code() {
     if let Err(error) = brooklet_storage::release_program_pages() {
         tracing::debug!(%error, "the memory of start-up's code is kept");
     }
+}
+
+fn tell_ready(broker: &Broker, started: Instant, admin: Option<SocketAddr>, connect: Option<SocketAddr>) {
+    let shown = broker.addresses().into_iter().map(|address| match address.bound.to_string() == address.advertised {
+        true => format!("{} {}", address.listener, address.bound),
+        false => format!("{} {} (clients are told {})", address.listener, address.bound, address.advertised),
+    });
+    let shown: Vec<String> = shown.collect();
+    let or_off = |bound: Option<SocketAddr>| bound.map_or("off".to_owned(), |bound| bound.to_string());
+    tracing::info!(
+        "ready in {} ms: {}; admin {}; connect {}; data in {}",
+        started.elapsed().as_millis(),
+        if shown.is_empty() { "no listener".to_owned() } else { shown.join(", ") },
+        or_off(admin),
+        or_off(connect),
+        broker.data_dir().display(),
+    );
 }
 
 fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
@@ -155,10 +188,14 @@ fn builder(asked: &Asked) -> anyhow::Result<BrokerBuilder> {
 /// Follows levels that an administrator sets for loggers, over those of the command line.
 type SetLevels = Box<dyn Fn(&str) + Send + Sync>;
 
-fn log_to_stderr(asked: &str) -> anyhow::Result<SetLevels> {
+fn log_to_stderr(asked: &str, format: LogFormat) -> anyhow::Result<SetLevels> {
     let levels: Targets = asked.parse().with_context(|| format!("--log {asked}"))?;
     let (levels, current) = reload::Layer::new(levels);
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
     tracing_subscriber::registry().with(levels).with(lines).init();
     let asked = asked.to_owned();
     Ok(Box::new(move |levels| {

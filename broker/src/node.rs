@@ -24,6 +24,7 @@ use crate::groups::offsets_topic::OffsetsTopic;
 use crate::groups::runtime::GroupCoordinator;
 use crate::log_manager::LogManager;
 use crate::loggers::{LevelsChanged, Loggers};
+use crate::metrics::BrokerMetrics;
 use crate::quotas::Quotas;
 use crate::quotas::alteration::{self, QuotaChange, QuotaError};
 use crate::quotas::entity::QuotaEntity;
@@ -84,6 +85,7 @@ pub(crate) struct Node {
     pub(crate) fetch_sessions: Mutex<FetchSessions>,
     pub(crate) quotas: Quotas,
     pub(crate) loggers: Loggers,
+    pub(crate) metrics: BrokerMetrics,
     /// Where clients reach it; the first is the one that knows of no listener of its own.
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     /// Cancelled when the broker stops.
@@ -150,6 +152,7 @@ impl Node {
         tasks.spawn(expire_producers(Arc::clone(&topics), clock, config.broker.producer_id_expiration, stop.clone()));
         let quotas = Quotas::new(&config.broker, clock, &topics.client_quotas());
         let slots = config.broker.max_incremental_fetch_session_cache_slots as usize;
+        let metrics = BrokerMetrics::new(Arc::clone(topics.metrics()));
         let node = Arc::new(Self {
             clock,
             data_dir,
@@ -161,6 +164,7 @@ impl Node {
             fetch_sessions: Mutex::new(FetchSessions::new(slots)),
             quotas,
             loggers: Loggers::new(log_levels),
+            metrics,
             endpoints,
             stop,
             tasks,

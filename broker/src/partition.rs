@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::fetch_wait::FetchWaiters;
 use crate::flusher::{FlushWaiters, Flusher};
+use crate::metrics::BrokerTopicMetrics;
 use crate::topic_settings::TopicSettings;
 
 /// Epoch of the leader of every partition that was made here: it has been this node from the start and will be to the end.
@@ -38,6 +39,7 @@ pub(crate) struct Partition {
     waiters: FetchWaiters,
     flusher: Arc<Flusher>,
     flush_waiters: Mutex<FlushWaiters>,
+    metrics: Arc<BrokerTopicMetrics>,
     /// A flush will begin when `flush.ms` have passed.
     flush_is_due: AtomicBool,
     /// See [`Partition::leader_epoch`].
@@ -50,6 +52,7 @@ impl Partition {
         data_dir: Arc<DataDir>,
         settings: Arc<ArcSwap<TopicSettings>>,
         flusher: Arc<Flusher>,
+        metrics: Arc<BrokerTopicMetrics>,
     ) -> Self {
         Self {
             id,
@@ -60,6 +63,7 @@ impl Partition {
             waiters: FetchWaiters::default(),
             flusher,
             flush_waiters: Mutex::default(),
+            metrics,
             flush_is_due: AtomicBool::new(false),
             leader_epoch: AtomicI32::new(UNKNOWN_EPOCH),
         }
@@ -121,6 +125,8 @@ impl Partition {
         })?;
         if !appended.duplicate {
             let size = batch.header.size();
+            self.metrics.messages_in.add(u64::try_from(batch.header.record_count).unwrap_or(0));
+            self.metrics.bytes_in.add(size as u64);
             let advanced = !stable.is_empty();
             let held_back = stable.start < appended.base_offset;
             self.waiters.appended(size, if advanced && !held_back { size } else { 0 });

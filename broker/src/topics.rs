@@ -16,6 +16,7 @@ use crate::config::{BrokerConfig, BrokerLayers, ConfigError, ConfigMap, INITIAL_
 use crate::features::{FeatureError, FeatureUpdate, FinalizedFeatures};
 use crate::flusher::Flusher;
 use crate::groups::topics_image::TopicImage;
+use crate::metrics::BrokerTopicMetrics;
 use crate::partition::Partition;
 use crate::quotas::SetQuotas;
 use crate::quotas::entity::QuotaEntity;
@@ -70,6 +71,12 @@ impl Topic {
 
     pub(crate) fn partition_count(&self) -> i32 {
         self.partitions.load().len() as i32
+    }
+
+    /// As it was asked for, whatever it acts as.
+    #[cfg(feature = "declare")]
+    pub(crate) fn replication_factor(&self) -> i16 {
+        self.replication_factor
     }
 
     pub(crate) fn partition(&self, index: i32) -> Option<Arc<Partition>> {
@@ -128,6 +135,7 @@ pub(crate) struct NewTopic {
 pub(crate) struct Topics {
     data_dir: Arc<DataDir>,
     flusher: Arc<Flusher>,
+    metrics: Arc<BrokerTopicMetrics>,
     /// `brooklet.strict.replication`.
     strict_replication: bool,
     by_name: TopicMap<Arc<str>>,
@@ -220,6 +228,7 @@ impl Topics {
         let opened = Self {
             data_dir,
             flusher,
+            metrics: Arc::default(),
             strict_replication: config.strict_replication,
             by_name: TopicMap::default(),
             by_id: TopicMap::default(),
@@ -246,6 +255,11 @@ impl Topics {
     /// Who sees to it that records get to the disk when somebody waits for that.
     pub(crate) fn flusher(&self) -> &Arc<Flusher> {
         &self.flusher
+    }
+
+    /// What goes through all of them.
+    pub(crate) fn metrics(&self) -> &Arc<BrokerTopicMetrics> {
+        &self.metrics
     }
 
     /// All topics, by name.
@@ -538,7 +552,7 @@ impl Topics {
     fn partition(&self, topic: &Topic, index: i32) -> Arc<Partition> {
         let id = LogId { topic: topic.name.to_string(), topic_id: topic.id, partition: index };
         let (data_dir, flusher) = (Arc::clone(&self.data_dir), Arc::clone(&self.flusher));
-        Arc::new(Partition::new(id, data_dir, Arc::clone(&topic.settings), flusher))
+        Arc::new(Partition::new(id, data_dir, Arc::clone(&topic.settings), flusher, Arc::clone(&self.metrics)))
     }
 
     fn insert(&self, topic: Arc<Topic>) {

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "declare")]
 pub(crate) mod admin;
+#[cfg(all(feature = "connect", feature = "declare"))]
+pub(crate) mod connectors;
 #[cfg(feature = "connect")]
 pub(crate) mod destination;
 #[cfg(feature = "schema-registry")]

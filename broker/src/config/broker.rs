@@ -56,7 +56,7 @@ const fn rows<const N: usize>(themes: [(&str, &'static [ConfigDef]); N]) -> [&'s
 }
 
 /// Broker configs that Kafka accepts but shows only when they are set, sorted by name.
-pub static INTERNAL_BROKER_CONFIGS: [&ConfigDef; 25] = merge(&[internal::DEFS]);
+pub static INTERNAL_BROKER_CONFIGS: [&ConfigDef; 27] = merge(&[internal::DEFS]);
 
 /// The broker config of exactly this name.
 pub fn broker_config(name: &str) -> Option<&'static ConfigDef> {

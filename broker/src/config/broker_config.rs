@@ -69,6 +69,10 @@ pub struct BrokerConfig {
     pub log_cleaner_enable: bool,
     /// `log.cleaner.io.buffer.load.factor`.
     pub log_cleaner_io_buffer_load_factor: f64,
+    /// `brooklet.declare`: files and directories.
+    pub declare: Vec<PathBuf>,
+    /// `brooklet.declare.prune`.
+    pub declare_prune: bool,
     /// `brooklet.flush.before.ack`.
     pub flush_before_ack: bool,
     /// `brooklet.strict.replication`.
@@ -233,6 +237,8 @@ impl Values<'_> {
             log_cleaner_dedupe_buffer_size: self.long("log.cleaner.dedupe.buffer.size")?,
             log_cleaner_enable: self.boolean("log.cleaner.enable")?,
             log_cleaner_io_buffer_load_factor: self.double("log.cleaner.io.buffer.load.factor")?,
+            declare: self.list("brooklet.declare")?.into_iter().map(PathBuf::from).collect(),
+            declare_prune: self.boolean("brooklet.declare.prune")?,
             flush_before_ack: self.boolean("brooklet.flush.before.ack")?,
             strict_replication: self.boolean("brooklet.strict.replication")?,
             log_flush_offset_checkpoint_interval: self.duration_ms("log.flush.offset.checkpoint.interval.ms")?,

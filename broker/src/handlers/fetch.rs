@@ -49,6 +49,12 @@ pub(crate) async fn handle(cx: &RequestContext, request: FetchRequest) -> Answer
         let throttle_time_ms = cx.throttle_time_ms();
         return encode(cx, &FetchResponse { throttle_time_ms, session_id, ..FetchResponse::default() });
     }
+    let metrics = &cx.node.metrics.topics;
+    metrics.bytes_out.add(read.bytes as u64);
+    if read.failed || read.readable < sources.len() {
+        let failed = read.partitions.iter().filter(|partition| partition.error != ErrorCode::None).count();
+        metrics.failed_fetch_requests.add(failed as u64);
+    }
     encode(cx, &respond(cx, &context, sources, read.partitions))
 }
 

@@ -56,7 +56,10 @@ pub(crate) async fn handle(cx: &RequestContext, request: ProduceRequest) -> Answ
                 }
                 Ok(stored)
             });
-            failed |= outcome.is_err();
+            if outcome.is_err() {
+                failed = true;
+                cx.node.metrics.topics.failed_produce_requests.add(1);
+            }
             respond(cx.version, index, outcome)
         });
         TopicProduceResponse::default()

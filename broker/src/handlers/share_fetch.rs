@@ -71,6 +71,7 @@ async fn serve(cx: &RequestContext, request: ShareFetchRequest) -> Result<ShareF
     };
     tell(cx, &member, &context, &mut fetched);
     let bytes = fetched.iter().map(|(_, partition)| partition.records.len()).sum();
+    cx.node.metrics.topics.bytes_out.add(bytes as u64);
     cx.throttle(cx.node.quotas.fetched(cx.client(), bytes));
     if epoch == FINAL_EPOCH {
         cx.node.share.end_session(&member);

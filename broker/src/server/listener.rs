@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::connection::Connection;
 use super::limits::ConnectionLimits;
 use crate::config::{BrokerConfig, Listener};
+use crate::metrics::BrokerMetrics;
 use crate::node::{Endpoint, Node};
 
 /// How long connections may take to finish what they are doing when the broker stops.
@@ -100,6 +101,7 @@ impl BoundListener {
                     );
                     let node = Arc::clone(&node);
                     connections.spawn(async move {
+                        let counted = BrokerMetrics::connected(&node);
                         let ending = connection.serve().await;
                         node.share.disconnected(peer);
                         if ending.is_notable() {
@@ -107,7 +109,7 @@ impl BoundListener {
                         } else {
                             tracing::debug!(%peer, reason = %ending, "connection closed");
                         }
-                        drop((place, from_ip));
+                        drop((place, from_ip, counted));
                     });
                 }
             }

@@ -46,8 +46,11 @@ fn resolve_text(text: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// What a reference such as `file:/path:key` means.
-fn look_up(reference: &str) -> Result<Option<String>, String> {
+/// What a reference such as `file:/path:key` means; `None` if there is no such thing.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn look_up(reference: &str) -> Result<Option<String>, String> {
     let Some((provider, place)) = reference.split_once(':') else {
         return Ok(None);
     };

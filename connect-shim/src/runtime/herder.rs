@@ -148,6 +148,11 @@ impl Herder {
         Ok(ConnectorInfo { name: name.to_owned(), config, tasks: (0..configs.tasks(name).len()).collect(), known })
     }
 
+    /// How a connector should be.
+    pub fn target(&self, name: &str) -> TargetState {
+        self.configs().target(name)
+    }
+
     /// How a connector and its tasks are.
     ///
     /// # Errors

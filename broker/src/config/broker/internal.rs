@@ -7,6 +7,11 @@ use crate::config::effects::{
 use crate::config::validator::Validator::{Any, AtLeast, Fraction};
 
 pub(super) const DEFS: &[ConfigDef] = config_defs! {
+    List "brooklet.declare" = "", Any, ReadOnly, Works,
+        "files and directories with manifests of topics and connectors, brought about at start and whenever they change; what the \
+         binary's `--declare` says (not one of Kafka's)";
+    Boolean "brooklet.declare.prune" = "false", Any, ReadOnly, Works,
+        "whether what was declared once and is declared no more is deleted (not one of Kafka's)";
     Boolean "brooklet.flush.before.ack" = "false", Any, ReadOnly, Works,
         "whether records wait for the disk before they are acknowledged to a producer with acks=all, and what coordinators \
          keep before it is answered; one flush serves all that wait (not one of Kafka's)";

@@ -10,6 +10,7 @@
 
 mod catalog;
 mod checkpoint;
+mod clock;
 mod compaction;
 #[cfg(test)]
 mod crashes;
@@ -25,6 +26,7 @@ mod log;
 mod mmap;
 mod offset_index;
 mod open_segments;
+mod partition_dir;
 mod producer_snapshot;
 mod producer_state;
 mod recovery;
@@ -35,6 +37,7 @@ mod transaction_index;
 mod view;
 
 pub use catalog::{Catalog, CatalogRecord, Durability, ScramCredential, ScramCredentialRecord, TopicRecord};
+pub use clock::Deadline;
 pub use compaction::{CleanedSegment, CleanerConfig, CompactionPlan};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};

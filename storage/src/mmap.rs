@@ -32,11 +32,11 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
-use std::time::Instant;
 
 use bytes::Bytes;
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 
+use crate::clock::Deadline;
 use crate::disk::{Access, Dir, DiskFile};
 use crate::resident::{self, Resident};
 use fault::Watch;
@@ -189,10 +189,10 @@ impl MappedReader {
 
     /// Hands the published bytes from `from` on to the disk, and waits for it, until `deadline` has passed. Returns whether
     /// it was in time.
-    pub(crate) fn flush(&self, from: usize, deadline: Instant) -> io::Result<bool> {
+    pub(crate) fn flush(&self, from: usize, deadline: &Deadline) -> io::Result<bool> {
         let end = self.len();
         for start in (from - from % PAGE..end).step_by(FLUSH_STEP) {
-            if Instant::now() >= deadline {
+            if deadline.has_passed() {
                 return Ok(false);
             }
             self.0.map.flush(start..end.min(start + FLUSH_STEP))?;

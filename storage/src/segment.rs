@@ -5,13 +5,13 @@
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use brooklet_protocol::records::{BatchHeader, HEADER_LEN, NO_TIMESTAMP, RecordBatch};
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::clock::Deadline;
 use crate::disk::{Access, Dir};
 use crate::error::{Error, FLUSH};
 use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, segment_file};
@@ -137,7 +137,7 @@ impl Segment {
 
     /// Hands the batches from the one that holds `from` on to the disk, with what cannot be made from them again, and with
     /// `indexes` those too. Returns whether that was done before `deadline`.
-    pub(crate) fn flush(&self, from: i64, indexes: bool, deadline: Instant) -> Result<bool, Error> {
+    pub(crate) fn flush(&self, from: i64, indexes: bool, deadline: &Deadline) -> Result<bool, Error> {
         let (files, aborted) = (self.files()?, self.aborted()?);
         let position = files.offsets.position_at_or_before(self.relative(from)) as usize;
         let flush = || {

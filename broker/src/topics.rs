@@ -340,10 +340,6 @@ impl Topics {
         }
         self.by_id.remove(&topic.id);
         self.has_changed();
-        // Before its name can be given to another.
-        if let Err(error) = self.data_dir.forget_topic(&topic.name) {
-            tracing::error!(%error, topic = topic.name(), "checkpoints of a deleted topic remain");
-        }
         let mut remains = Vec::new();
         for partition in topic.partitions().iter() {
             match partition.delete() {
@@ -353,6 +349,10 @@ impl Topics {
                     tracing::error!(%error, topic = topic.name(), partition = index, "files of a deleted topic remain");
                 }
             }
+        }
+        // After its logs are gone, which are not to be read without; before its name can be given to another.
+        if let Err(error) = self.data_dir.forget_topic(&topic.name) {
+            tracing::error!(%error, topic = topic.name(), "checkpoints of a deleted topic remain");
         }
         self.compact(&mut recorded);
         Ok(remains)

@@ -45,5 +45,6 @@ pub use kafka_directory::{KafkaDirectory, KafkaTopic};
 pub use leader_epochs::LeaderEpochs;
 pub use log::{AppendOrigin, Appended, FlushPlan, LogConfig, LogId, LogOrigin, PartitionLog};
 pub use producer_state::{ProducerError, ProducerStateEntry, VerificationGuard};
+pub use resident::note_progress;
 pub use transaction_index::AbortedTransaction;
 pub use view::{LogSlice, LogView, TimestampAndOffset};

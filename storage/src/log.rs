@@ -536,7 +536,9 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
                 return Ok(OpenedSegments { segments, active: Some(active), next_offset, rebuilt_from });
             }
         }
-        segments.push(Arc::new(Segment::sealed(dir.clone(), base_offset)));
+        let segment = Segment::sealed(dir.clone(), base_offset);
+        segment.note_len();
+        segments.push(Arc::new(segment));
     }
     let mut recovered = check(last, Trust::Indexes)?;
     if in_doubt(recovered.next_offset) {

@@ -25,7 +25,7 @@ use model::{Kind, LogModel};
 /// Seeds of runs that failed once: another topic of the name got the records; a log began anew before where it began; a
 /// deleted topic's start was kept for the next; zeros in the catalog kept the broker from starting; an empty segment in front
 /// of a log that began anew; compaction was undone in part.
-const KEPT: [u64; 6] = [4, 5, 120, 170, 226, 2724];
+const KEPT: [u64; 7] = [4, 5, 120, 170, 226, 2724, 3918];
 const NAMES: [&str; 2] = ["a", "b"];
 const CONFIG: LogConfig = LogConfig {
     segment_bytes: 9000,
@@ -238,8 +238,8 @@ impl Process {
         let now = self.disk.now();
         model.logs.get_mut(&id).unwrap().deletion_begun(now);
         self.record(model, &CatalogRecord::TopicDeleted { id });
-        self.data_dir.forget_topic(name).unwrap();
         let remains = self.logs.remove(&id).unwrap().delete().unwrap();
+        self.data_dir.forget_topic(name).unwrap();
         if let Some(remains) = remains.filter(|_| random.below(2) == 0) {
             self.disk.remove_tree(&remains).unwrap();
         }

@@ -32,6 +32,11 @@ soak cases="20000" rounds="10":
     CRASH_SEED=${CRASH_SEED:-$(date +%s)} PROPTEST_CASES={{cases}} cargo test --release --workspace --exclude brooklet-tests --lib --tests
     for round in $(seq {{rounds}}); do cargo test --package brooklet-tests --test clients || exit 1; done
 
+# 1,000 topics under a low, steady load for so many minutes: its memory may not grow.
+endure minutes="60":
+    SOAK_MINUTES={{minutes}} BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test storage_figures \
+        -- --ignored --nocapture an_hour
+
 # `kill -9` so many times, at moments drawn from a seed, under real clients; what they were told must be there.
 crash rounds="200":
     CRASH_ROUNDS={{rounds}} cargo test --package brooklet-tests --test crash -- --nocapture

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use brooklet_protocol::records::CompressionType;
-use brooklet_storage::{DataDir, PreviousStop};
+use brooklet_storage::{DataDir, Deadline, PreviousStop};
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -287,10 +287,10 @@ impl Node {
         if closed && let Err(error) = self.data_dir.mark_clean() {
             tracing::error!(%error, "data directory not marked as left in order");
         }
-        self.flush(Instant::now() + FLUSH_AT_STOP);
+        self.flush(&Deadline::after(FLUSH_AT_STOP));
     }
 
-    fn flush(&self, deadline: Instant) {
+    fn flush(&self, deadline: &Deadline) {
         let mut recovery_points = Vec::new();
         for topic in self.topics.all() {
             for partition in topic.partitions().iter() {

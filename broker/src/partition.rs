@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use brooklet_protocol::ErrorCode;
@@ -11,8 +11,8 @@ use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_protocol::records::BatchHeader;
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_storage::{
-    AppendError, AppendOrigin, Appended, CleanedSegment, CompactionPlan, DataDir, Error, LogId, LogView, PartitionLog,
-    ProducerStateEntry, VerificationGuard,
+    AppendError, AppendOrigin, Appended, CleanedSegment, CompactionPlan, DataDir, Deadline, Error, LogId, LogView,
+    PartitionLog, ProducerStateEntry, VerificationGuard,
 };
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -197,8 +197,7 @@ impl Partition {
             },
             None => return Ok(()),
         };
-        let never = Instant::now() + Duration::from_secs(3600 * 24 * 365);
-        let outcome = plan.carry_out(never);
+        let outcome = plan.carry_out(&Deadline::never());
         let (flushed, poisoned) = match &mut *self.log.lock() {
             Some(log) => (log.flushed(&plan, outcome), log.poisoned().is_some()),
             None => (outcome, false),
@@ -293,7 +292,7 @@ impl Partition {
 
     /// Hands what was appended to the disk until `deadline` has passed. Returns up to where the log is there now, or
     /// `None` if it was not opened.
-    pub(crate) fn flush(&self, deadline: Instant) -> Result<Option<i64>, Error> {
+    pub(crate) fn flush(&self, deadline: &Deadline) -> Result<Option<i64>, Error> {
         let mut slot = self.log.lock();
         let Some(log) = &mut *slot else {
             return Ok(None);

@@ -1,6 +1,6 @@
 //! The topics: found by name or id, created, altered and deleted, and recorded in the catalog before anyone is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -177,10 +177,12 @@ impl Topics {
         let durability = if flusher.before_ack() { Durability::Machine } else { Durability::Process };
         let machine_stopped = data_dir.previous_stop() == PreviousStop::MachineStopped;
         let (mut catalog, mut records) = Catalog::open(data_dir.path(), machine_stopped, durability)?;
-        if records.is_empty() {
+        let adopted = records.is_empty();
+        if adopted {
             records = adoption::adopt(data_dir.path(), &mut catalog)?;
         }
         let mut topics: BTreeMap<Uuid, TopicRecord> = BTreeMap::new();
+        let mut deleted = HashSet::new();
         let mut recorded = Recorded {
             catalog,
             next_producer_id: 0,
@@ -198,6 +200,7 @@ impl Topics {
                 }
                 CatalogRecord::TopicDeleted { id } => {
                     topics.remove(&id);
+                    deleted.insert(id);
                 }
                 CatalogRecord::BrokerConfigs { entity, configs } => {
                     recorded.broker_configs.insert(entity, configs);
@@ -240,6 +243,12 @@ impl Topics {
         for mut record in topics.into_values() {
             let settings = TopicSettings::resolve(std::mem::take(&mut record.configs), layers)?;
             opened.insert(opened.topic(&record, settings));
+        }
+        if !adopted {
+            let is_live = |topic: &str, index: i32| {
+                opened.by_name(topic).is_some_and(|topic| (0..topic.partition_count()).contains(&index))
+            };
+            opened.data_dir.settle_directories(is_live, |id| deleted.contains(&id))?;
         }
         Ok(opened)
     }
@@ -334,7 +343,8 @@ impl Topics {
         Ok(topic)
     }
 
-    /// Deletes a topic. Its files go in the background; what is left of them is returned.
+    /// Deletes a topic. Its files go in the background; what is left of them is returned. Files that cannot be taken away
+    /// now are passed over: the topic is deleted, and the next start removes them.
     pub(crate) fn delete(&self, topic: &Topic) -> Result<Vec<std::path::PathBuf>, TopicError> {
         let mut recorded = self.recorded.lock();
         if self.by_id.get(&topic.id).is_none() {
@@ -349,9 +359,18 @@ impl Topics {
         self.has_changed();
         let mut remains = Vec::new();
         for partition in topic.partitions().iter() {
-            remains.extend(partition.delete()?);
+            match partition.delete() {
+                Ok(removed) => remains.extend(removed),
+                Err(error) => {
+                    let index = partition.index();
+                    tracing::error!(%error, topic = topic.name(), partition = index, "files of a deleted topic remain");
+                }
+            }
         }
-        self.data_dir.forget_topic(&topic.name)?;
+        // After its logs are gone, which are not to be read without; before its name can be given to another.
+        if let Err(error) = self.data_dir.forget_topic(&topic.name) {
+            tracing::error!(%error, topic = topic.name(), "checkpoints of a deleted topic remain");
+        }
         self.compact(&mut recorded);
         Ok(remains)
     }

@@ -287,7 +287,8 @@ fn next_frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let (len, rest) = bytes.split_first_chunk::<4>()?;
     let (crc, rest) = rest.split_first_chunk::<4>()?;
     let content = rest.get(..u32::from_be_bytes(*len) as usize)?;
-    let good = crc32c::crc32c(content) == u32::from_be_bytes(*crc);
+    // Zeros are no frame, though the CRC of nothing is zero: they are where a sector was not written.
+    let good = !content.is_empty() && crc32c::crc32c(content) == u32::from_be_bytes(*crc);
     Some(Frame { len: FRAME_HEADER_LEN + content.len(), content: good.then_some(content) })
 }
 

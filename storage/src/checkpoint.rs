@@ -57,10 +57,10 @@ impl OffsetCheckpoint {
         self.write()
     }
 
-    /// Forgets a topic's partitions.
-    pub(crate) fn remove(&mut self, topic: &str) -> Result<(), Error> {
+    /// Forgets partitions.
+    pub(crate) fn remove(&mut self, is_gone: impl Fn(&str, i32) -> bool) -> Result<(), Error> {
         let before = self.offsets.len();
-        self.offsets.retain(|(known, _), _| known != topic);
+        self.offsets.retain(|(topic, partition), _| !is_gone(topic, *partition));
         if self.offsets.len() < before { self.write() } else { Ok(()) }
     }
 
@@ -103,7 +103,7 @@ mod tests {
         file.set("b", 0, 30).unwrap();
         let mut again = OffsetCheckpoint::open(&Dir::of_system(dir.path()), LOG_START_OFFSETS).unwrap();
         assert_eq!((again.of("a", 1), again.of("b", 0), again.of("b", 1)), (10, 30, 0));
-        again.remove("a").unwrap();
+        again.remove(|topic, partition| topic == "a" && partition > 0).unwrap();
         let last = OffsetCheckpoint::open(&Dir::of_system(dir.path()), LOG_START_OFFSETS).unwrap();
         assert_eq!((last.of("a", 1), last.of("b", 0)), (0, 30));
     }

@@ -3,21 +3,20 @@
 //! `.lock` is held as long as the broker runs. `meta.properties` names cluster and node as Apache Kafka's does.
 //! `.kafka_cleanshutdown` is there while no broker runs and the last one stopped in order.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::FlockOperation;
 use uuid::Uuid;
 
 use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
-use crate::disk::Dir;
-use crate::error::Error;
-use crate::files::DELETED_DIR_SUFFIX;
+use crate::disk::{Dir, DiskFile};
+use crate::error::{Error, SYNC};
+use crate::kafka_directory::METADATA_LOG;
 use crate::leader_epochs::LeaderEpochs;
 use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid, parse_kafka_uuid};
+use crate::partition_dir::{self, partition_of};
 
 const LOCK: &str = ".lock";
 const META: &str = "meta.properties";
@@ -50,7 +49,7 @@ pub struct Space {
 pub struct DataDir {
     dir: Dir,
     /// Locked until it is dropped.
-    lock: File,
+    lock: Box<dyn DiskFile>,
     cluster_id: String,
     directory_id: Uuid,
     previous_stop: PreviousStop,
@@ -68,10 +67,14 @@ impl DataDir {
     pub fn open(path: &Path, node_id: i32) -> Result<Self, Error> {
         fs::create_dir_all(path).map_err(Error::io("create", path))?;
         let path = path.canonicalize().map_err(Error::io("find", path))?;
-        let mut lock = take_lock(&path)?;
-        let dir = Dir::of_system(path);
+        Self::open_in(&Dir::of_system(path), node_id)
+    }
+
+    pub(crate) fn open_in(dir: &Dir, node_id: i32) -> Result<Self, Error> {
+        let dir = dir.clone();
+        let lock = take_lock(&dir)?;
+        let previous_stop = previous_stop(&dir, &*lock)?;
         let Identity { cluster_id, directory_id } = identity(&dir, node_id)?;
-        let previous_stop = previous_stop(&dir, &mut lock)?;
         remove_deleted_logs(&dir)?;
         let log_start_offsets = Mutex::new(OffsetCheckpoint::open(&dir, LOG_START_OFFSETS)?);
         let recovery_points = Mutex::new(OffsetCheckpoint::open(&dir, RECOVERY_POINTS)?);
@@ -113,8 +116,26 @@ impl DataDir {
         self.previous_stop
     }
 
-    /// Opens a partition's log.
+    /// Opens a partition's log. What another topic of the same name has left in its place is put aside: it is not this
+    /// topic's. So is what may be another's: where the machine stopped and nothing of a log was ever flushed, its
+    /// `partition.metadata` may be missing.
     pub fn open_log(&self, id: LogId, config: &LogConfig) -> Result<PartitionLog, Error> {
+        let dir = self.dir.child(id.dir_name());
+        if dir.is_there() {
+            let is_ours = match partition_dir::topic_id(&*dir.disk, &dir)? {
+                Some(found) => found == id.topic_id,
+                None => {
+                    self.previous_stop != PreviousStop::MachineStopped
+                        || locked(&self.recovery_points).of(&id.topic, id.partition) > 0
+                }
+            };
+            if !is_ours {
+                self.forget(|topic, partition| topic == id.topic && partition == id.partition)?;
+                let aside = partition_dir::put_aside(&*dir.disk, &dir, partition_dir::STRAY)?;
+                let topic_id = kafka_uuid(id.topic_id);
+                tracing::error!(dir = %dir.display(), topic_id, aside = %aside.display(), "not this topic's; put aside");
+            }
+        }
         let origin = LogOrigin {
             log_start_offset: locked(&self.log_start_offsets).of(&id.topic, id.partition),
             recovery_point: locked(&self.recovery_points).of(&id.topic, id.partition),
@@ -154,11 +175,52 @@ impl DataDir {
         locked(&self.recovery_points).set_all(offsets)
     }
 
-    /// Forgets what was kept of a deleted topic's logs.
+    /// Forgets what was kept of a deleted topic's logs. To be called before another topic can have its name.
     pub fn forget_topic(&self, topic: &str) -> Result<(), Error> {
-        locked(&self.log_start_offsets).remove(topic)?;
-        locked(&self.recovery_points).remove(topic)?;
-        locked(&self.compacted_upto).remove(topic)
+        self.forget(|known, _| known == topic)
+    }
+
+    fn forget(&self, is_gone: impl Fn(&str, i32) -> bool) -> Result<(), Error> {
+        [&self.log_start_offsets, &self.recovery_points, &self.compacted_upto]
+            .into_iter()
+            .try_for_each(|checkpoint| locked(checkpoint).remove(&is_gone))
+    }
+
+    /// Sees to the directories of partitions that are not live. Those whose topic was deleted, as told by its id, go: a
+    /// broker was killed while it deleted them. Of a topic that nobody knows, since the machine stopped before its record was
+    /// on disk, they are left to the user, and no topic of that name will take them for its own.
+    pub fn settle_directories(
+        &self,
+        is_live: impl Fn(&str, i32) -> bool,
+        is_deleted: impl Fn(Uuid) -> bool,
+    ) -> Result<(), Error> {
+        // What was kept of them is not for a topic that will have the name.
+        self.forget(|topic, partition| !is_live(topic, partition))?;
+        let disk = &*self.dir.disk;
+        for path in disk.list(&self.dir).map_err(Error::io("list", &self.dir))? {
+            let name = path.file_name().and_then(|name| name.to_str()).filter(|name| *name != METADATA_LOG);
+            let Some((topic, partition)) = name.and_then(partition_of) else {
+                continue;
+            };
+            if is_live(&topic, partition) {
+                continue;
+            }
+            match partition_dir::topic_id(disk, &path)? {
+                Some(id) if is_deleted(id) => {
+                    let aside = partition_dir::put_aside(disk, &path, partition_dir::DELETED)?;
+                    disk.remove_tree(&aside).map_err(Error::io("remove", &aside))?;
+                    tracing::info!(dir = %path.display(), "the rest of a deleted topic is removed");
+                }
+                // Opening a log of that name will tell it by its id.
+                Some(_) => tracing::warn!(dir = %path.display(), "it is of a topic that nobody knows; left alone"),
+                None if self.previous_stop == PreviousStop::MachineStopped => {
+                    let aside = partition_dir::put_aside(disk, &path, partition_dir::STRAY)?;
+                    tracing::warn!(dir = %path.display(), aside = %aside.display(), "nothing says whose it is; put aside");
+                }
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// How much its file system holds.
@@ -193,7 +255,7 @@ impl DataDir {
     /// Hands the directory's own files (not those of the logs) to the disk, and waits for it.
     pub fn flush(&self) -> Result<(), Error> {
         for path in self.dir.disk.list(&self.dir).map_err(Error::io("list", &self.dir))? {
-            if path.is_file() {
+            if !self.dir.disk.status(&path).map_err(Error::io("examine", &path))?.is_dir {
                 self.dir.disk.sync_file(&path)?;
             }
         }
@@ -205,13 +267,15 @@ impl DataDir {
         let path = self.dir.join(LOCK);
         let in_doubt = self.unchecked.load(Ordering::Relaxed) || self.distrusted.load(Ordering::Relaxed);
         // One that no kernel has.
-        let boot = if in_doubt { "in doubt".to_owned() } else { boot_id() };
+        let boot = if in_doubt { "in doubt".to_owned() } else { self.dir.disk.boot_id() };
         let content = format!("pid={}\nboot={boot}\nstate={state}\n", std::process::id());
-        let mut file = &self.lock;
-        file.set_len(0)
-            .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| file.write_all(content.as_bytes()))
-            .map_err(Error::io("write", &path))
+        // At no moment is it empty: that would say that nobody was here. What is left behind it of a longer one says
+        // nothing, since the first line of a kind counts.
+        self.lock
+            .write_all_at(&[content.as_bytes()], 0)
+            .and_then(|()| self.lock.set_len(content.len() as u64))
+            .map_err(Error::io("write", &path))?;
+        self.lock.sync().map_err(Error::io(SYNC, &path))
     }
 }
 
@@ -220,46 +284,34 @@ fn locked(checkpoint: &Mutex<OffsetCheckpoint>) -> MutexGuard<'_, OffsetCheckpoi
     checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn take_lock(dir: &Path) -> Result<File, Error> {
+fn take_lock(dir: &Dir) -> Result<Box<dyn DiskFile>, Error> {
     let path = dir.join(LOCK);
-    let mut lock = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
-    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let content = read_all(&mut lock).map_err(Error::io("read", &path))?;
-            let pid = property(&content, "pid").and_then(|pid| pid.parse().ok());
-            Err(Error::InUse { path: dir.to_owned(), pid })
-        }
-        Err(error) => Err(Error::io("lock", &path)(error.into())),
+    let (lock, locked) = dir.disk.lock(&path).map_err(Error::io("lock", &path))?;
+    if locked {
+        return Ok(lock);
     }
+    let content = read_all(&*lock).map_err(Error::io("read", &path))?;
+    let pid = property(&content, "pid").and_then(|pid| pid.parse().ok());
+    Err(Error::InUse { path: dir.to_path_buf(), pid })
 }
 
-fn previous_stop(dir: &Path, lock: &mut File) -> Result<PreviousStop, Error> {
+fn previous_stop(dir: &Dir, lock: &dyn DiskFile) -> Result<PreviousStop, Error> {
     let content = read_all(lock).map_err(Error::io("read", &dir.join(LOCK)))?;
+    let is_there = |file| dir.disk.exists(&dir.join(file));
+    let clean = is_there(CLEAN_SHUTDOWN);
     if content.is_empty() {
-        // Nobody was here before, or Apache Kafka, which says nothing of the machine.
-        let killed = dir.join(RECOVERY_POINTS).exists() && !dir.join(CLEAN_SHUTDOWN).exists();
-        return Ok(if killed { PreviousStop::MachineStopped } else { PreviousStop::Clean });
+        // Nobody was here before, or Apache Kafka, which says nothing of the machine, or the machine stopped before it had
+        // written a word.
+        let used = is_there(META) || is_there(RECOVERY_POINTS);
+        return Ok(if used && !clean { PreviousStop::MachineStopped } else { PreviousStop::Clean });
     }
-    let boot = boot_id();
+    let boot = dir.disk.boot_id();
     let same_boot = !boot.is_empty() && property(&content, "boot") == Some(&boot);
-    let clean = dir.join(CLEAN_SHUTDOWN).exists();
     Ok(match (same_boot, clean) {
         (true, true) => PreviousStop::Clean,
         (true, false) => PreviousStop::ProcessDied,
         (false, _) => PreviousStop::MachineStopped,
     })
-}
-
-/// Tells one run of the machine's kernel from the next; empty where the system does not say.
-fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 /// Who the directory belongs to, as `meta.properties` says.
@@ -297,22 +349,21 @@ fn identity(dir: &Dir, node_id: i32) -> Result<Identity, Error> {
 }
 
 /// Removes what a broker that stopped in the middle of deleting a topic has left.
-fn remove_deleted_logs(dir: &Path) -> Result<(), Error> {
-    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
-        let path = entry.map_err(Error::io("list", dir))?.path();
-        let deleted = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(DELETED_DIR_SUFFIX));
-        if deleted && path.is_dir() {
-            fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+fn remove_deleted_logs(dir: &Dir) -> Result<(), Error> {
+    for path in dir.disk.list(dir).map_err(Error::io("list", dir))? {
+        let deleted = path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(partition_dir::DELETED));
+        if deleted && dir.disk.status(&path).map_err(Error::io("examine", &path))?.is_dir {
+            dir.disk.remove_tree(&path).map_err(Error::io("remove", &path))?;
         }
     }
     Ok(())
 }
 
-fn read_all(file: &mut File) -> std::io::Result<String> {
-    let mut content = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.read_to_end(&mut content)?;
-    Ok(String::from_utf8_lossy(&content).into_owned())
+fn read_all(file: &dyn DiskFile) -> std::io::Result<String> {
+    // Nobody writes more into it than this.
+    let mut content = vec![0; 4096];
+    let len = file.read_at(&mut content, 0)?;
+    Ok(String::from_utf8_lossy(&content[..len]).into_owned())
 }
 
 fn property<'a>(content: &'a str, name: &str) -> Option<&'a str> {

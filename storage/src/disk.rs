@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, FlockOperation};
 
 use crate::mmap::Map;
 
@@ -43,6 +43,7 @@ pub(crate) struct FileStatus {
     pub(crate) len: u64,
     /// When it was last written to.
     pub(crate) modified: SystemTime,
+    pub(crate) is_dir: bool,
 }
 
 /// Names and whole files. Errors are the system's own.
@@ -56,9 +57,17 @@ pub(crate) trait Disk: Debug + Send + Sync {
     /// Renames a file or a directory; a file that has the new name already is replaced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Removes a directory and all in it.
+    fn remove_tree(&self, path: &Path) -> io::Result<()>;
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file, made if it is not there, and locks it for as long as it is open. Where another process has it locked
+    /// it is opened without, and that is said by `false`.
+    fn lock(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, bool)>;
     /// Hands a file, or a directory's list of names, to the disk, and waits for it.
     fn sync(&self, path: &Path) -> io::Result<()>;
+    /// Tells one run of the machine from the next: what was written in this one is there, whether it was flushed or not.
+    /// Empty where the system does not say.
+    fn boot_id(&self) -> String;
 }
 
 /// One open file.
@@ -149,7 +158,7 @@ impl Disk for SystemDisk {
 
     fn status(&self, path: &Path) -> io::Result<FileStatus> {
         let metadata = fs::metadata(path)?;
-        Ok(FileStatus { len: metadata.len(), modified: metadata.modified()? })
+        Ok(FileStatus { len: metadata.len(), modified: metadata.modified()?, is_dir: metadata.is_dir() })
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -172,6 +181,10 @@ impl Disk for SystemDisk {
         fs::remove_file(path)
     }
 
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
+
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let mut options = OpenOptions::new();
         options.read(true);
@@ -184,8 +197,21 @@ impl Disk for SystemDisk {
         Ok(Box::new(options.open(path)?))
     }
 
+    fn lock(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, bool)> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let locked = match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => false,
+            locked => locked.map(|()| true)?,
+        };
+        Ok((Box::new(file), locked))
+    }
+
     fn sync(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn boot_id(&self) -> String {
+        fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
     }
 }
 

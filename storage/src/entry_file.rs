@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
+use crate::clock::Deadline;
 use crate::disk::{Access, Dir};
 use crate::error::Error;
 use crate::mmap::{MappedAppender, MappedReader};
@@ -101,7 +101,7 @@ impl<const N: usize> EntryReader<N> {
     }
 
     /// As [`MappedReader::flush`], of the whole file.
-    pub(crate) fn flush(&self, deadline: Instant) -> io::Result<bool> {
+    pub(crate) fn flush(&self, deadline: &Deadline) -> io::Result<bool> {
         self.0.get().map_or(Ok(true), |reader| reader.flush(0, deadline))
     }
 

@@ -11,9 +11,6 @@ pub(crate) const OFFSET_INDEX: &str = "index";
 pub(crate) const TIME_INDEX: &str = "timeindex";
 pub(crate) const TRANSACTION_INDEX: &str = "txnindex";
 pub(crate) const PRODUCER_SNAPSHOT: &str = "snapshot";
-pub(crate) const PARTITION_METADATA: &str = "partition.metadata";
-/// What a deleted partition's directory ends in until its files are gone.
-pub(crate) const DELETED_DIR_SUFFIX: &str = "-delete";
 
 /// What a segment's files end in behind their own extension: while compaction writes them, when they are about to take the
 /// place of others, and until they are removed. The names are Kafka's.
@@ -89,10 +86,12 @@ impl dyn Disk {
         })
     }
 
-    /// Replaces a file so that a crash, of the machine too, leaves either the old content or the new.
+    /// Replaces a file. A crash, of the machine too, leaves either the old content or the new, and the new once this has
+    /// returned.
     pub(crate) fn write_atomically(&self, path: &Path, content: &[u8]) -> Result<(), Error> {
         let temporary = self.write_beside(path, content)?;
-        self.rename(&temporary, path).map_err(Error::io("replace", path))
+        self.rename(&temporary, path).map_err(Error::io("replace", path))?;
+        path.parent().map_or(Ok(()), |dir| self.sync_file(dir))
     }
 
     /// Writes what is to take the place of a file, hands it to the disk and returns its path.

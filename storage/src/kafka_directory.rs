@@ -18,10 +18,10 @@ use uuid::Uuid;
 
 use crate::disk::{Disk, SystemDisk};
 use crate::error::Error;
-use crate::files::{LOG, PARTITION_METADATA};
-use crate::log::parse_kafka_uuid;
+use crate::files::LOG;
+use crate::partition_dir::{partition_of, topic_id};
 
-const METADATA_LOG: &str = "__cluster_metadata-0";
+pub(crate) const METADATA_LOG: &str = "__cluster_metadata-0";
 const SNAPSHOT: &str = "checkpoint";
 /// What a batch of metadata may become when it is read. Kafka writes at most 8 MiB at a time.
 const MAX_BATCH_BYTES: usize = 64 << 20;
@@ -68,7 +68,7 @@ impl KafkaDirectory {
             let Some((name, partition)) = dir.file_name().and_then(|name| partition_of(name.to_str()?)) else {
                 continue;
             };
-            let Some(id) = topic_id(&dir)? else {
+            let Some(id) = topic_id(&SystemDisk, &dir)? else {
                 tracing::warn!(dir = %dir.display(), "passed over: there is no partition.metadata that names its topic");
                 continue;
             };
@@ -194,21 +194,6 @@ fn directories(data_dir: &Path) -> Result<Vec<PathBuf>, Error> {
     }
     found.sort_unstable();
     Ok(found)
-}
-
-/// The topic and the partition of a directory's name. Those that Kafka is about to delete, or to move, have other names.
-fn partition_of(name: &str) -> Option<(String, i32)> {
-    let (topic, partition) = name.rsplit_once('-')?;
-    let partition: i32 = partition.parse().ok().filter(|partition| (0..i32::MAX).contains(partition))?;
-    (!topic.is_empty()).then(|| (topic.to_owned(), partition))
-}
-
-/// What `partition.metadata` says.
-fn topic_id(dir: &Path) -> Result<Option<Uuid>, Error> {
-    let content = (&SystemDisk as &dyn Disk).read_if_present(&dir.join(PARTITION_METADATA))?.unwrap_or_default();
-    let content = String::from_utf8_lossy(&content);
-    let id = content.lines().find_map(|line| line.strip_prefix("topic_id:"));
-    Ok(id.and_then(|id| parse_kafka_uuid(id.trim())).filter(|id| !id.is_nil()))
 }
 
 #[cfg(test)]

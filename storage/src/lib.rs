@@ -10,6 +10,7 @@
 
 mod catalog;
 mod checkpoint;
+mod clock;
 mod compaction;
 #[cfg(test)]
 mod crashes;
@@ -25,6 +26,7 @@ mod log;
 mod mmap;
 mod offset_index;
 mod open_segments;
+mod partition_dir;
 mod producer_snapshot;
 mod producer_state;
 mod recovery;
@@ -35,6 +37,7 @@ mod transaction_index;
 mod view;
 
 pub use catalog::{Catalog, CatalogRecord, Durability, ScramCredential, ScramCredentialRecord, TopicRecord};
+pub use clock::Deadline;
 pub use compaction::{CleanedSegment, CleanerConfig, CompactionPlan};
 pub use data_dir::{DataDir, PreviousStop, Space};
 pub use error::{AppendError, Error, ReadError};
@@ -43,5 +46,6 @@ pub use leader_epochs::LeaderEpochs;
 pub use log::{AppendOrigin, Appended, FlushPlan, LogConfig, LogId, LogOrigin, PartitionLog};
 pub use mmap::release_program_pages;
 pub use producer_state::{ProducerError, ProducerStateEntry, VerificationGuard};
+pub use resident::note_progress;
 pub use transaction_index::AbortedTransaction;
 pub use view::{LogSlice, LogView, TimestampAndOffset};

@@ -20,8 +20,9 @@ use uuid::Uuid;
 use crate::compaction::settle;
 use crate::disk::Dir;
 use crate::error::{AppendError, Error};
-use crate::files::{DELETED_DIR_SUFFIX, LOG, PARTITION_METADATA, TRANSACTION_INDEX, segment_file};
+use crate::files::{LOG, SEGMENT_FILES, segment_file};
 use crate::leader_epochs::{self, LeaderEpochs};
+use crate::partition_dir;
 use crate::producer_snapshot;
 use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager, VerificationGuard};
 use crate::recovery::{RecoveredSegment, Trust, recover};
@@ -205,7 +206,8 @@ impl PartitionLog {
                 condition: Condition::default(),
             });
         }
-        let OpenedSegments { mut segments, active, next_offset, rebuilt_from } = open_segments(&dir, config, origin)?;
+        let opened = open_segments(&dir, config, origin)?.at_or_behind(&dir, log_start_offset)?;
+        let OpenedSegments { mut segments, active, next_offset, rebuilt_from } = opened;
         if let Some(active) = &active {
             segments.push(Arc::clone(active.shared()));
         }
@@ -366,10 +368,7 @@ impl PartitionLog {
         if !self.dir.is_there() {
             return Ok(None);
         }
-        let name = format!("{}.{}{DELETED_DIR_SUFFIX}", self.id.dir_name(), Uuid::new_v4().simple());
-        let renamed = self.dir.with_file_name(name);
-        self.dir.disk.rename(&self.dir, &renamed).map_err(Error::io("rename", &self.dir))?;
-        Ok(Some(renamed))
+        partition_dir::put_aside(&*self.dir.disk, &self.dir, partition_dir::DELETED).map(Some)
     }
 
     /// The segment to append this batch to.
@@ -408,7 +407,7 @@ impl PartitionLog {
             // Not its parents: a data directory that is gone is not to come back for one partition.
             self.dir.disk.create_dir(&self.dir).map_err(Error::io("create", &self.dir))?;
         }
-        write_partition_metadata(&self.dir, self.id.topic_id)?;
+        partition_dir::claim(&self.dir, self.id.topic_id)?;
         if !self.dir.disk.exists(&self.dir.join(leader_epochs::FILE)) {
             self.view.leader_epochs().write(&self.dir)?;
         }
@@ -466,14 +465,16 @@ impl PartitionLog {
     }
 
     /// Hands to the disk what recovery has changed below the recovery point, where a later start looks no more: what was
-    /// taken away since it was not whole, which must not stand behind what is appended from now on, and entries of aborted
-    /// transactions that were made anew.
+    /// taken away since it was not whole, which must not stand behind what is appended from now on, nor index entries that
+    /// point at it, and entries of aborted transactions that were made anew.
     fn settle_recovered(&self) -> Result<(), Error> {
         if let Some(active) = &self.active {
             let path = |extension| segment_file(&self.dir, active.shared().base_offset(), extension);
-            self.dir.disk.sync_file(&path(LOG))?;
-            if active.shared().has_aborted_file() {
-                self.dir.disk.sync_file(&path(TRANSACTION_INDEX))?;
+            for extension in SEGMENT_FILES {
+                match self.dir.disk.sync_file(&path(extension)) {
+                    Err(error) if error.is_not_found() => {}
+                    synced => synced?,
+                }
             }
         }
         self.dir.disk.sync_file(&self.dir)
@@ -495,6 +496,21 @@ struct OpenedSegments {
     next_offset: i64,
     /// Base offset of the first segment whose indexes were made anew, if any were.
     rebuilt_from: Option<i64>,
+}
+
+impl OpenedSegments {
+    /// A log that has lost its end, to before where it begins, begins anew there: all that is left of it was deleted, and
+    /// what is appended must not be.
+    fn at_or_behind(self, dir: &Dir, log_start_offset: i64) -> Result<Self, Error> {
+        if self.next_offset >= log_start_offset {
+            return Ok(self);
+        }
+        tracing::warn!(dir = %dir.display(), next_offset = self.next_offset, log_start_offset, "it begins anew");
+        for base_offset in dir.disk.offsets_of(dir, LOG)?.into_iter().rev() {
+            Segment::sealed(dir.clone(), base_offset).remove()?;
+        }
+        Ok(Self { segments: Vec::new(), active: None, next_offset: log_start_offset, rebuilt_from: None })
+    }
 }
 
 fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<OpenedSegments, Error> {
@@ -520,7 +536,9 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
                 return Ok(OpenedSegments { segments, active: Some(active), next_offset, rebuilt_from });
             }
         }
-        segments.push(Arc::new(Segment::sealed(dir.clone(), base_offset)));
+        let segment = Segment::sealed(dir.clone(), base_offset);
+        segment.note_len();
+        segments.push(Arc::new(segment));
     }
     let mut recovered = check(last, Trust::Indexes)?;
     if in_doubt(recovered.next_offset) {
@@ -600,16 +618,6 @@ fn control_record(batch: &ValidBatch) -> Option<ControlRecord> {
     bytes.extend_from_slice(&batch.payload);
     let bytes: Bytes = bytes.freeze();
     ControlRecord::of(&RecordBatch::parse(&bytes).ok()?)
-}
-
-/// `partition.metadata`, from which Kafka knows a directory's topic id (KIP-516), unless it is there.
-fn write_partition_metadata(dir: &Dir, topic_id: Uuid) -> Result<(), Error> {
-    let path = dir.join(PARTITION_METADATA);
-    if dir.disk.exists(&path) {
-        return Ok(());
-    }
-    let content = format!("version: 0\ntopic_id: {}", kafka_uuid(topic_id));
-    dir.disk.write_whole(&path, content.as_bytes())
 }
 
 /// The digits of URL-safe base64.

@@ -33,13 +33,13 @@ use std::path::PathBuf;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
-use std::time::Instant;
 
 use bytes::Bytes;
 use memmap2::{MmapOptions, MmapRaw, UncheckedAdvice};
 
+use crate::clock::Deadline;
 use crate::disk::{Access, Dir, DiskFile};
-use crate::resident::{self, Resident};
+use crate::resident::{self, BeingRead, Resident};
 use fault::Watch;
 
 pub use program::release_program_pages;
@@ -49,6 +49,8 @@ const GROWTH: Range<usize> = 4096..1 << 20;
 const PAGE: usize = 4096;
 /// From this size on, bytes are written by system call.
 const LARGE: usize = 2048;
+/// A slice from this size on is given back while it is read, not only when that is done.
+const LARGE_SLICE: usize = 1 << 20;
 /// How much is handed to the disk before the clock is looked at again: a fraction of a second on a slow disk.
 const FLUSH_STEP: usize = 8 << 20;
 /// How many files this process keeps open between writes; beyond, a file is opened for each. Descriptors are for
@@ -184,6 +186,11 @@ impl MappedReader {
         self.0.published.load(Ordering::Acquire)
     }
 
+    /// Takes note that what lies from there on has been cut short: from now on it is not [intact](Self::intact).
+    pub(crate) fn note_cut(&self, from: usize) {
+        self.0.map.watch.note_missing(from);
+    }
+
     /// An error if somebody has touched a byte below `end` that was not there any more: what was read is not to be
     /// believed.
     pub(crate) fn intact(&self, end: usize) -> io::Result<()> {
@@ -192,10 +199,10 @@ impl MappedReader {
 
     /// Hands the published bytes from `from` on to the disk, and waits for it, until `deadline` has passed. Returns whether
     /// it was in time.
-    pub(crate) fn flush(&self, from: usize, deadline: Instant) -> io::Result<bool> {
+    pub(crate) fn flush(&self, from: usize, deadline: &Deadline) -> io::Result<bool> {
         let end = self.len();
         for start in (from - from % PAGE..end).step_by(FLUSH_STEP) {
-            if Instant::now() >= deadline {
+            if deadline.has_passed() {
                 return Ok(false);
             }
             self.0.map.flush(start..end.min(start + FLUSH_STEP))?;
@@ -217,13 +224,15 @@ impl MappedReader {
             fault::touch(last);
         }
         self.intact(range.end)?;
-        Ok(Bytes::from_owner(View { mapping: Arc::clone(&self.0), range }))
+        let being_read = (range.len() >= LARGE_SLICE).then(|| resident::begin_reading(&self.0));
+        Ok(Bytes::from_owner(View { mapping: Arc::clone(&self.0), range, _being_read: being_read }))
     }
 }
 
 struct View {
     mapping: Arc<Mapping>,
     range: Range<usize>,
+    _being_read: Option<Arc<BeingRead>>,
 }
 
 impl AsRef<[u8]> for View {

@@ -48,6 +48,11 @@ impl OffsetIndex {
         self.last_where(|entry| entry.position <= position && entry.relative_offset < relative_offset)
     }
 
+    /// The position of the last batch that is indexed; 0 if none is.
+    pub(crate) fn last_position(&self) -> u32 {
+        self.entries().last().map_or(0, |entry| OffsetPosition::decode(entry).position)
+    }
+
     fn last_where(&self, holds: impl Fn(OffsetPosition) -> bool) -> u32 {
         let entries = self.entries();
         let after = entries.partition_point(|entry| holds(OffsetPosition::decode(entry)));

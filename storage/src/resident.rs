@@ -29,6 +29,29 @@ pub(crate) trait Resident: Send + Sync {
 static TOUCHED: AtomicUsize = AtomicUsize::new(0);
 /// The mappings that have been touched since.
 static MAPPINGS: Mutex<Vec<Weak<dyn Resident>>> = Mutex::new(Vec::new());
+/// Those of which large slices are being read.
+static BEING_READ: Mutex<Vec<Weak<BeingRead>>> = Mutex::new(Vec::new());
+
+/// Whoever holds this reads a large slice of a mapping.
+pub(crate) struct BeingRead(Arc<dyn Resident>);
+
+/// Takes note that a large slice of a mapping will be read. Until that is done its pages are dropped with all others.
+pub(crate) fn begin_reading<R: Resident + 'static>(mapping: &Arc<R>) -> Arc<BeingRead> {
+    let begun = Arc::new(BeingRead(Arc::clone(mapping) as Arc<dyn Resident>));
+    if let Ok(mut all) = BEING_READ.lock() {
+        all.retain(|known| known.strong_count() > 0);
+        all.push(Arc::downgrade(&begun));
+    }
+    begun
+}
+
+/// Takes note that so many bytes of a large slice of a log have been read (sent to a client, say) and that more will be, so
+/// that the pages behind can be given back meanwhile. What is read of a slice in one go need not be told.
+pub fn note_progress(bytes: usize) {
+    if TOUCHED.fetch_add(bytes, Ordering::Relaxed) + bytes >= LIMIT {
+        drop_all();
+    }
+}
 
 /// Takes note that a part of a mapping was read, of which `len` bytes hold anything.
 pub(crate) fn touch_reading<R: Resident + 'static>(mapping: &Arc<R>, range: Range<usize>, len: usize) {
@@ -60,4 +83,9 @@ fn drop_all() {
         mapping.touched().store(0, Ordering::Relaxed);
         mapping.drop_pages();
     }
+    let being_read: Vec<_> = match BEING_READ.lock() {
+        Ok(all) => all.iter().filter_map(Weak::upgrade).collect(),
+        Err(_) => return,
+    };
+    being_read.iter().for_each(|reading| reading.0.drop_pages());
 }

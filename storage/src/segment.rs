@@ -4,14 +4,14 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use brooklet_protocol::records::{BatchHeader, HEADER_LEN, NO_TIMESTAMP, RecordBatch};
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::clock::Deadline;
 use crate::disk::{Access, Dir};
 use crate::error::{Error, FLUSH};
 use crate::files::{LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX, segment_file};
@@ -29,6 +29,8 @@ pub(crate) struct Segment {
     dir: Dir,
     base_offset: i64,
     maps: Arc<SegmentMaps>,
+    /// How many bytes its log has, once nobody appends to it and somebody has looked.
+    sealed_len: OnceLock<u64>,
 }
 
 /// What of a segment is mapped now.
@@ -66,7 +68,7 @@ pub(crate) struct SegmentFiles {
 impl Segment {
     /// A segment that nobody appends to. Nothing is opened yet.
     pub(crate) fn sealed(dir: Dir, base_offset: i64) -> Self {
-        Self { dir, base_offset, maps: Arc::default() }
+        Self { dir, base_offset, maps: Arc::default(), sealed_len: OnceLock::new() }
     }
 
     pub(crate) fn base_offset(&self) -> i64 {
@@ -80,7 +82,7 @@ impl Segment {
         }
         let path = |extension| segment_file(&self.dir, self.base_offset, extension);
         let log = path(LOG);
-        let files = Arc::new(SegmentFiles {
+        let files = SegmentFiles {
             log: self
                 .dir
                 .disk
@@ -90,7 +92,9 @@ impl Segment {
             offsets: OffsetIndex::open(&self.dir, &path(OFFSET_INDEX))?,
             times: TimeIndex::open(&self.dir, &path(TIME_INDEX))?,
             path: log,
-        });
+        };
+        files.check_len(*self.sealed_len.get_or_init(|| files.len() as u64))?;
+        let files = Arc::new(files);
         // Two readers may both get here; either mapping is as good.
         self.maps.files.store(Some(Arc::clone(&files)));
         open_segments::admit(&self.maps);
@@ -119,8 +123,19 @@ impl Segment {
         self.aborted().map(|_| ())
     }
 
+    /// Takes note of how many bytes it has, so that one which is cut short before it is read is not taken for whole.
+    pub(crate) fn note_len(&self) {
+        // One that cannot be looked at now is looked at when it is read.
+        if let Ok(status) = self.dir.disk.status(&segment_file(&self.dir, self.base_offset, LOG)) {
+            self.sealed_len.get_or_init(|| status.len);
+        }
+    }
+
     /// Its writer is done with it: from now on it is mapped as sealed segments are.
     pub(crate) fn release(&self) {
+        if let Some(files) = self.maps.files.load().as_ref() {
+            self.sealed_len.get_or_init(|| files.len() as u64);
+        }
         self.maps.turn.release();
         open_segments::admit(&self.maps);
     }
@@ -137,7 +152,7 @@ impl Segment {
 
     /// Hands the batches from the one that holds `from` on to the disk, with what cannot be made from them again, and with
     /// `indexes` those too. Returns whether that was done before `deadline`.
-    pub(crate) fn flush(&self, from: i64, indexes: bool, deadline: Instant) -> Result<bool, Error> {
+    pub(crate) fn flush(&self, from: i64, indexes: bool, deadline: &Deadline) -> Result<bool, Error> {
         let (files, aborted) = (self.files()?, self.aborted()?);
         let position = files.offsets.position_at_or_before(self.relative(from)) as usize;
         let flush = || {
@@ -180,11 +195,40 @@ impl Segment {
 }
 
 impl SegmentFiles {
-    /// The header of the batch at `position`, or `None` at the end of what is published.
+    /// An error if the log is shorter than it was when it was sealed, or than its index says.
+    fn check_len(&self, sealed_len: u64) -> Result<(), Error> {
+        let len = self.len() as u64;
+        let indexed = u64::from(self.offsets.last_position());
+        if len >= sealed_len && (len > indexed || indexed == 0) {
+            return Ok(());
+        }
+        let had = sealed_len.max(indexed + 1);
+        Err(Error::Corrupt {
+            path: self.path.clone(),
+            at: len,
+            reason: format!("it was cut short; it had {had} bytes"),
+        })
+    }
+
+    /// The header of the batch at `position`, or `None` at the end of what is published. One that the file ends in the middle
+    /// of is not there, and the log is not [intact](Self::intact) then.
     pub(crate) fn header_at(&self, position: usize) -> Option<BatchHeader> {
         let bytes = self.log.look_at(position);
-        let header = BatchHeader::parse(bytes.get(position..)?).ok()?;
-        (header.size() <= bytes.len() - position).then_some(header)
+        let rest = bytes.get(position..)?;
+        match BatchHeader::parse(rest) {
+            Ok(header) if header.size() <= rest.len() => Some(header),
+            Ok(_) => {
+                self.log.note_cut(position);
+                None
+            }
+            // Room that was reserved and never written is no batch, and nothing that is missing.
+            Err(_) => {
+                if rest.len() < HEADER_LEN && rest.iter().any(|byte| *byte != 0) {
+                    self.log.note_cut(position);
+                }
+                None
+            }
+        }
     }
 
     /// The batch at `position`.
@@ -317,7 +361,8 @@ impl ActiveSegment {
             aborted: ArcSwapOption::from_pointee(aborted.reader()),
             turn: Turn::kept(),
         };
-        let shared = Arc::new(Segment { dir: dir.clone(), base_offset, maps: Arc::new(maps) });
+        let sealed_len = OnceLock::new();
+        let shared = Arc::new(Segment { dir: dir.clone(), base_offset, maps: Arc::new(maps), sealed_len });
         Ok(Self {
             shared,
             path,

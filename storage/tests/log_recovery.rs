@@ -5,11 +5,11 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use brooklet_protocol::records::validate::ValidBatch;
 use brooklet_protocol::records::{BatchBuilder, batches};
-use brooklet_storage::{AppendError, AppendOrigin, LogConfig, LogId, LogOrigin, PartitionLog, ProducerError};
+use brooklet_storage::{AppendError, AppendOrigin, Deadline, LogConfig, LogId, LogOrigin, PartitionLog, ProducerError};
 use uuid::Uuid;
 
 const BATCHES: usize = 40;
@@ -192,9 +192,9 @@ fn what_was_flushed_is_believed_after_the_machine_stopped_and_the_rest_is_checke
         PartitionLog::open(dir.path(), id, &config(), LogOrigin { recovery_point, ..origin }).unwrap()
     };
     let mut log = reopen(0);
-    assert_eq!(log.flush(Instant::now()).unwrap(), 0, "no time, nothing flushed");
+    assert_eq!(log.flush(&Deadline::after(Duration::ZERO)).unwrap(), 0, "no time, nothing flushed");
     log.close().unwrap();
-    let flushed = log.flush(Instant::now() + Duration::from_secs(60)).unwrap();
+    let flushed = log.flush(&Deadline::never()).unwrap();
     assert_eq!(flushed, BATCHES as i64);
     drop(log);
     // Early in the file, where only a check of everything looks.
@@ -255,5 +255,52 @@ fn a_log_without_its_leader_epochs_has_those_of_its_batches() {
         let epochs = log.view().leader_epochs();
         let found = (epochs.latest(), epochs.end_offset_for(0, 4));
         assert_eq!(found, (4, Some((0, 3))), "{damage:?}");
+    }
+}
+
+/// A log of several segments that was closed, and opened again.
+fn sealed(dir: &Path) -> PartitionLog {
+    let small = LogConfig { segment_bytes: 2500, ..config() };
+    let open = || {
+        let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
+        PartitionLog::open(dir, id, &small, LogOrigin::default()).unwrap()
+    };
+    let mut log = open();
+    for sequence in 0..BATCHES as i32 {
+        log.append(&batch(sequence), AppendOrigin::Client, &small).unwrap();
+    }
+    log.close().unwrap();
+    open()
+}
+
+#[test]
+fn a_sealed_segment_that_was_cut_while_nobody_had_it_open_is_an_error_and_no_end() {
+    let size = batch(0).header.size() as u64;
+    // At the end of a batch, of which nothing but its length tells; in a batch; and in the header of one.
+    for len in [size * 12, size * 12 + 100, size * 12 + 10] {
+        let dir = tempfile::tempdir().unwrap();
+        let log = sealed(dir.path());
+        let cut = || OpenOptions::new().write(true).open(file(dir.path(), "log")).unwrap().set_len(len).unwrap();
+        assert!(fs::metadata(file(dir.path(), "log")).unwrap().len() > len + size);
+        cut();
+        let error = log.view().read(13, i64::MAX, 1 << 20, true).unwrap_err().to_string();
+        assert!(error.contains("cut short"), "{len}: {error}");
+        assert!(log.view().first_at_or_after(1013).is_err());
+        // What it has not lost elsewhere is read.
+        let last = BATCHES as i64 - 1;
+        assert!(!log.view().read(last, i64::MAX, 1 << 20, true).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_sealed_segment_that_was_cut_while_no_broker_ran_is_told_by_its_index_or_by_half_a_batch() {
+    let size = batch(0).header.size() as u64;
+    for len in [size * 3, size * 12 + 100, size * 12 + 10] {
+        let dir = tempfile::tempdir().unwrap();
+        drop(sealed(dir.path()));
+        OpenOptions::new().write(true).open(file(dir.path(), "log")).unwrap().set_len(len).unwrap();
+        let log = open(dir.path(), false);
+        let error = log.view().read(13, i64::MAX, 1 << 20, true).unwrap_err().to_string();
+        assert!(error.contains("cut short"), "{len}: {error}");
     }
 }

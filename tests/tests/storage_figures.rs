@@ -132,6 +132,7 @@ fn memory_after_10_gib_through_one_broker() {
     let after = show(&broker, "after writing and reading");
     let (_, peak) = read(&broker, &topics[0], 50 << 20);
     println!("  read by 50 MiB: at most {:.1} MiB meanwhile", mib(peak));
+    assert!(peak < 48 * MIB, "{:.1} MiB while 50 MiB were fetched", mib(peak));
     let again = show(&broker, "after reading again");
     assert!(after < 48 * MIB && again < 48 * MIB, "{:.1} and {:.1} MiB", mib(after), mib(again));
 }
@@ -167,6 +168,54 @@ fn memory_with_1_000_topics_each_written() {
     }
     assert!(after < 40 * MIB && last < 40 * MIB, "{:.1} and then {:.1} MiB", mib(after), mib(last));
     assert!(empty < 16 << 10);
+}
+
+/// A low, steady load on 1,000 topics for `SOAK_MINUTES`: nothing may grow with time.
+#[test]
+#[ignore = "it takes an hour"]
+fn memory_with_1_000_topics_does_not_grow_in_an_hour() {
+    const ROUND: Duration = Duration::from_secs(5);
+    let minutes: u64 = std::env::var("SOAK_MINUTES").map_or(60, |text| text.parse().unwrap());
+    // What is old goes while more comes, as in a broker that has run for long.
+    let configs = [("segment.bytes", "1048576"), ("retention.bytes", "2097152")];
+    let broker = BrokerProcess::start(&["--set", "log.retention.check.interval.ms=10000"]);
+    let mut client = LogClient::connect(&broker.bootstrap());
+    let names: Vec<String> = (0..1000).map(|index| format!("topic-{index:05}")).collect();
+    names.iter().for_each(|name| client.create(name, 1, &configs));
+    let small = batch(4000);
+    let round = |client: &mut LogClient, number: usize| {
+        let begun = Instant::now();
+        for (index, topic) in names.iter().enumerate() {
+            client.produce(topic, 0, small.clone());
+            if index % 10 == number % 10 {
+                let fetched = client.fetch(topic, 0, i64::try_from(number).unwrap(), 1 << 20, true);
+                assert!(fetched.error == 0 && !fetched.records.is_empty(), "error {}", fetched.error);
+            }
+        }
+        std::thread::sleep(ROUND.saturating_sub(begun.elapsed()));
+    };
+    // Until every segment and every buffer has been there once.
+    (0..12).for_each(|number| round(&mut client, number));
+    let before = broker.resident();
+    show(&broker, "at the beginning");
+    let begun = Instant::now();
+    let mut most = (0, 0);
+    for number in 12.. {
+        round(&mut client, number);
+        let (anonymous, file) = broker.resident();
+        most = (most.0.max(anonymous), most.1.max(file));
+        if number % 72 == 0 {
+            show(&broker, &format!("after {} minutes", begun.elapsed().as_secs() / 60));
+        }
+        if begun.elapsed() >= Duration::from_secs(minutes * 60) {
+            break;
+        }
+    }
+    let after = broker.resident();
+    show(&broker, "at the end");
+    println!("  at most {:.1} MiB anonymous and {:.1} of files", mib(most.0), mib(most.1));
+    assert!(after.0 < before.0 + 2 * MIB, "anonymous memory grew from {:.1} to {:.1} MiB", mib(before.0), mib(after.0));
+    assert!(after.0 + after.1 < 40 * MIB, "{:.1} MiB", mib(after.0 + after.1));
 }
 
 #[test]

@@ -240,6 +240,8 @@ impl Connection {
     fn take_written(&mut self, mut written: usize) {
         while let Some(part) = self.unwritten.front_mut() {
             if part.len() > written {
+                // A large part of a log that is sent bit by bit.
+                brooklet_storage::note_progress(written);
                 part.advance(written);
                 return;
             }

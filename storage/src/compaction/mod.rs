@@ -14,7 +14,7 @@ mod transactions;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, UNIX_EPOCH};
 
 use brooklet_protocol::records::{ControlRecord, Record, RecordBatch};
 
@@ -215,7 +215,8 @@ impl CompactionPlan {
             return Err(error);
         }
         let last = segment_file(&self.dir, group[group.len() - 1].base_offset(), LOG);
-        let modified = self.dir.disk.status(&last).map_or_else(|_| SystemTime::now(), |status| status.modified);
+        let now = || UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).unwrap_or(0));
+        let modified = self.dir.disk.status(&last).map_or_else(|_| now(), |status| status.modified);
         if let Err(error) = writer.finish(modified) {
             // What there was no room for is not to take up room.
             cleaned_segment::abandon(&self.dir, base_offset)?;

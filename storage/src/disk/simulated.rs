@@ -7,6 +7,7 @@
 //! worse than any file system is.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -87,6 +88,10 @@ enum Node {
 #[derive(Debug, Default)]
 struct State {
     names: BTreeMap<PathBuf, Node>,
+    /// Directories that nobody created: the journal begins with them.
+    initial: Vec<PathBuf>,
+    /// How often the machine has stopped.
+    stops: u64,
     lengths: Vec<usize>,
     journal: Vec<Op>,
     /// Operations that could have failed.
@@ -105,7 +110,7 @@ impl SimulatedDisk {
     /// An empty disk with one directory.
     pub(crate) fn with_dir(dir: &Path) -> Self {
         let disk = Self::default();
-        disk.state().names.insert(dir.to_owned(), Node::Dir);
+        disk.state().add_initial(dir.to_owned());
         disk
     }
 
@@ -138,7 +143,7 @@ impl SimulatedDisk {
     /// The disk as it would be found after a crash at `moment`.
     pub(crate) fn after(&self, moment: usize, crash: Crash, random: &mut Seeded) -> Self {
         let state = self.state();
-        let mut rebuilding = Rebuilding { names: state.initial_names(), ..Rebuilding::default() };
+        let mut rebuilding = Rebuilding::from(&state.initial);
         for op in &state.journal[..moment] {
             rebuilding.take(op.clone());
         }
@@ -150,7 +155,9 @@ impl SimulatedDisk {
             }
             rebuilding.flush_all();
         }
-        rebuilding.build(random)
+        let found = rebuilding.build(random);
+        found.state().stops = state.stops + u64::from(crash == Crash::Machine);
+        found
     }
 }
 
@@ -163,15 +170,9 @@ impl State {
         files.sum()
     }
 
-    /// Directories that nobody created: the journal begins with them.
-    fn initial_names(&self) -> Vec<PathBuf> {
-        let created = |path: &PathBuf| {
-            let made = |op: &Op| matches!(op, Op::Name(name, Naming::CreateDir) if name == path);
-            let renamed = |op: &Op| matches!(op, Op::Name(_, Naming::RenameTo(name)) if name == path);
-            self.journal.iter().any(|op| made(op) || renamed(op))
-        };
-        let dirs = self.names.iter().filter(|(path, node)| matches!(node, Node::Dir) && !created(path));
-        dirs.map(|(path, _)| path.clone()).collect()
+    fn add_initial(&mut self, dir: PathBuf) {
+        self.names.insert(dir.clone(), Node::Dir);
+        self.initial.push(dir);
     }
 
     /// Counts an operation, and fails it if it is its turn.
@@ -203,6 +204,11 @@ impl State {
     }
 }
 
+/// When all files were written.
+fn modified() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30)
+}
+
 impl Disk for SimulatedDisk {
     fn exists(&self, path: &Path) -> bool {
         self.state().names.contains_key(path)
@@ -212,11 +218,8 @@ impl Disk for SimulatedDisk {
         let mut state = self.state();
         state.attempt()?;
         match state.node(path)? {
-            Node::File(id, _) => Ok(FileStatus {
-                len: state.lengths[id] as u64,
-                modified: SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30),
-            }),
-            Node::Dir => Err(io::ErrorKind::IsADirectory.into()),
+            Node::File(id, _) => Ok(FileStatus { len: state.lengths[id] as u64, modified: modified(), is_dir: false }),
+            Node::Dir => Ok(FileStatus { len: 0, modified: modified(), is_dir: true }),
         }
     }
 
@@ -271,6 +274,18 @@ impl Disk for SimulatedDisk {
         Ok(())
     }
 
+    fn remove_tree(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.attempt()?;
+        let mut inside: Vec<_> = state.names.keys().filter(|name| name.starts_with(path)).cloned().collect();
+        inside.reverse();
+        for path in inside {
+            state.names.remove(&path);
+            state.journal.push(Op::Name(path, Naming::Remove));
+        }
+        Ok(())
+    }
+
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.state();
         state.attempt()?;
@@ -292,6 +307,14 @@ impl Disk for SimulatedDisk {
             (Err(error), _) => return Err(error),
         };
         Ok(Box::new(SimulatedFile { disk: self.clone(), id, file }))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<(Box<dyn DiskFile>, bool)> {
+        Ok((self.open(path, Access::OpenOrCreate)?, true))
+    }
+
+    fn boot_id(&self) -> String {
+        format!("boot {}", self.state().stops)
     }
 
     fn sync(&self, path: &Path) -> io::Result<()> {
@@ -390,80 +413,136 @@ impl Observer for SimulatedFile {
     }
 }
 
+type DirId = usize;
+
 /// A disk that is made anew from a journal.
 #[derive(Debug, Default)]
 struct Rebuilding {
-    /// Directories there were at first.
-    names: Vec<PathBuf>,
-    /// What was done to each directory's names, and how much of that is flushed.
-    dirs: BTreeMap<PathBuf, (Vec<(PathBuf, Naming)>, usize)>,
+    /// Directories there were at first, but for those in others.
+    roots: Vec<(PathBuf, DirId)>,
+    /// Directories by the names that they have now.
+    by_name: BTreeMap<PathBuf, DirId>,
+    dirs: Vec<RebuildingDir>,
     files: BTreeMap<FileId, RebuildingFile>,
 }
 
 #[derive(Debug, Default)]
-struct RebuildingFile {
-    changes: Vec<Change>,
-    /// How many of the changes are flushed: of the length, of pages that nothing else is known of, and of others.
-    len_flushed: usize,
-    all_flushed: usize,
-    pages_flushed: BTreeMap<usize, usize>,
+struct RebuildingDir {
+    /// What was done to the names in it, and to which of them.
+    namings: Vec<(OsString, NameChange)>,
+    /// How much of that is flushed.
+    flushed: usize,
+}
+
+#[derive(Debug, Clone)]
+enum NameChange {
+    To(NamedThing),
+    RenameTo(OsString),
+    Remove,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum NamedThing {
+    File(FileId),
+    Dir(DirId),
 }
 
 impl Rebuilding {
+    fn from(initial: &[PathBuf]) -> Self {
+        let mut rebuilding = Self::default();
+        for path in initial {
+            let id = rebuilding.add_dir(path);
+            match path.parent().and_then(|parent| rebuilding.by_name.get(parent)) {
+                Some(parent) => {
+                    let parent = &mut rebuilding.dirs[*parent];
+                    parent.namings.push((path.file_name().unwrap().to_owned(), NameChange::To(NamedThing::Dir(id))));
+                    parent.flushed = parent.namings.len();
+                }
+                None => rebuilding.roots.push((path.clone(), id)),
+            }
+        }
+        rebuilding
+    }
+
+    fn add_dir(&mut self, path: &Path) -> DirId {
+        self.dirs.push(RebuildingDir::default());
+        self.by_name.insert(path.to_owned(), self.dirs.len() - 1);
+        self.dirs.len() - 1
+    }
+
     fn take(&mut self, op: Op) {
         match op {
             Op::Name(path, naming) => {
-                let dir = path.parent().unwrap().to_owned();
-                self.dirs.entry(dir).or_default().0.push((path, naming));
+                let change = match naming {
+                    Naming::Create(id) => NameChange::To(NamedThing::File(id)),
+                    Naming::CreateDir => NameChange::To(NamedThing::Dir(self.add_dir(&path))),
+                    Naming::RenameTo(to) => {
+                        if let Some(id) = self.by_name.remove(&path) {
+                            self.by_name.insert(to.clone(), id);
+                        }
+                        NameChange::RenameTo(to.file_name().unwrap().to_owned())
+                    }
+                    Naming::Remove => {
+                        self.by_name.remove(&path);
+                        NameChange::Remove
+                    }
+                };
+                let dir = self.by_name[path.parent().unwrap()];
+                self.dirs[dir].namings.push((path.file_name().unwrap().to_owned(), change));
             }
             Op::Content(id, change) => self.files.entry(id).or_default().changes.push(change),
             Op::SyncFile(id, range) => self.files.entry(id).or_default().flush(range),
             Op::SyncDir(path) => {
-                let (namings, flushed) = self.dirs.entry(path).or_default();
-                *flushed = namings.len();
+                let dir = &mut self.dirs[self.by_name[&path]];
+                dir.flushed = dir.namings.len();
             }
         }
     }
 
     fn flush_all(&mut self) {
         self.files.values_mut().for_each(|file| file.flush(None));
-        self.dirs.values_mut().for_each(|(namings, flushed)| *flushed = namings.len());
+        self.dirs.iter_mut().for_each(|dir| dir.flushed = dir.namings.len());
     }
 
     fn build(mut self, random: &mut Seeded) -> SimulatedDisk {
         let disk = SimulatedDisk::default();
-        let mut dirs = std::mem::take(&mut self.names);
-        while let Some(dir) = dirs.pop() {
-            disk.state().names.insert(dir.clone(), Node::Dir);
-            // Names within a directory that was renamed were given in it when it had its old name; no test looks there.
-            let (namings, flushed) = self.dirs.remove(&dir).unwrap_or_default();
-            let kept = flushed + random.below(namings.len() - flushed + 1);
-            let mut names: BTreeMap<PathBuf, Option<FileId>> = BTreeMap::new();
-            for (path, naming) in namings.into_iter().take(kept) {
-                match naming {
-                    Naming::Create(id) => drop(names.insert(path, Some(id))),
-                    Naming::CreateDir => drop(names.insert(path, None)),
-                    Naming::Remove => drop(names.remove(&path)),
-                    Naming::RenameTo(to) => {
-                        if let Some(node) = names.remove(&path) {
-                            names.insert(to, node);
-                        }
-                    }
-                }
-            }
-            for (path, node) in names {
-                match node.map(|id| self.files.remove(&id).unwrap_or_default().build(random)) {
-                    Some(content) => {
+        let mut dirs = std::mem::take(&mut self.roots);
+        while let Some((path, id)) = dirs.pop() {
+            disk.state().add_initial(path.clone());
+            for (name, thing) in self.dirs[id].names(random) {
+                let path = path.join(name);
+                match thing {
+                    NamedThing::Dir(id) => dirs.push((path, id)),
+                    NamedThing::File(id) => {
+                        let content = self.files.remove(&id).unwrap_or_default().build(random);
                         let file = disk.open(&path, Access::Create).unwrap();
                         file.write_all_at(&[&content], 0).unwrap();
                     }
-                    None => dirs.push(path),
                 }
             }
         }
-        let start = disk.clone();
-        start.settle();
-        start
+        disk.settle();
+        disk
+    }
+}
+
+impl RebuildingDir {
+    /// The names that are found: as they were at any moment since they were flushed.
+    fn names(&self, random: &mut Seeded) -> BTreeMap<OsString, NamedThing> {
+        let kept = self.flushed + random.below(self.namings.len() - self.flushed + 1);
+        let mut names = BTreeMap::new();
+        for (name, change) in &self.namings[..kept] {
+            match change {
+                NameChange::To(thing) => drop(names.insert(name.clone(), *thing)),
+                NameChange::Remove => drop(names.remove(name)),
+                NameChange::RenameTo(to) => {
+                    if let Some(thing) = names.remove(name) {
+                        names.insert(to.clone(), thing);
+                    }
+                }
+            }
+        }
+        names
     }
 }
 
@@ -477,6 +556,15 @@ impl SimulatedDisk {
         state.journal.extend(files);
         state.journal.extend(dirs.into_iter().map(Op::SyncDir));
     }
+}
+
+#[derive(Debug, Default)]
+struct RebuildingFile {
+    changes: Vec<Change>,
+    /// How many of the changes are flushed: of the length, of pages that nothing else is known of, and of others.
+    len_flushed: usize,
+    all_flushed: usize,
+    pages_flushed: BTreeMap<usize, usize>,
 }
 
 impl RebuildingFile {

@@ -83,8 +83,9 @@ impl PartitionLog {
         }
         let remains = cleaned.swap_in()?;
         let mut published = segments.to_vec();
-        let segment = Arc::new(Segment::sealed(self.dir.clone(), replaced[0]));
-        published.splice(first..first + replaced.len(), [segment]);
+        let segment = Segment::sealed(self.dir.clone(), replaced[0]);
+        segment.note_len();
+        published.splice(first..first + replaced.len(), [Arc::new(segment)]);
         self.view.publish_segments(published);
         Ok(Some(remains))
     }

@@ -10,11 +10,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::PartitionLog;
+use crate::clock::Deadline;
 use crate::disk::Dir;
 use crate::error::Error;
+use crate::partition_dir;
 use crate::producer_snapshot;
 use crate::segment::Segment;
 
@@ -56,7 +57,8 @@ impl PartitionLog {
             return None;
         }
         let segments = self.view.segments();
-        let first = segments.partition_point(|segment| segment.base_offset() <= recovery_point).saturating_sub(1);
+        // One that ends there was perhaps not sealed yet when it was flushed, and its indexes were not.
+        let first = segments.partition_point(|segment| segment.base_offset() < recovery_point).saturating_sub(1);
         let active = self.active.as_ref().map(|active| active.shared().base_offset());
         let names = segments.last().map(|last| (last.base_offset(), last.has_aborted_file()));
         let ends = segments.iter().skip(1).map(|next| next.base_offset()).chain([next_offset]);
@@ -94,7 +96,7 @@ impl PartitionLog {
 
     /// Hands what was appended since the last flush to the disk, and waits for it, until `deadline` has passed. Returns
     /// up to where the log is on disk now.
-    pub fn flush(&mut self, deadline: Instant) -> Result<i64, Error> {
+    pub fn flush(&mut self, deadline: &Deadline) -> Result<i64, Error> {
         match self.flush_plan(true) {
             Some(plan) => {
                 let outcome = plan.carry_out(deadline);
@@ -107,7 +109,7 @@ impl PartitionLog {
 
 impl FlushPlan {
     /// Carries the plan out, until `deadline` has passed. Returns up to where the log is on disk then.
-    pub fn carry_out(&self, deadline: Instant) -> Result<i64, Error> {
+    pub fn carry_out(&self, deadline: &Deadline) -> Result<i64, Error> {
         // Where retention has left nothing, nothing is missing on disk.
         let mut upto = if self.segments.is_empty() { self.upto } else { self.from };
         for (segment, end, indexes) in &self.segments {
@@ -134,7 +136,8 @@ impl FlushPlan {
     fn flush_names(&self) -> Result<(), Error> {
         let disk = &*self.dir.disk;
         let synced = disk.sync_file(&self.dir).and_then(|()| match self.dir.parent().filter(|_| self.is_new) {
-            Some(parent) => disk.sync_file(parent),
+            // From now on it is a log that must be found again, and be known for whose it is.
+            Some(parent) => partition_dir::sync_claim(&self.dir).and_then(|()| disk.sync_file(parent)),
             None => Ok(()),
         });
         match synced {

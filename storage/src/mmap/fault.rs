@@ -89,6 +89,11 @@ impl Watch {
         Some(self.0.missing_from.load(Ordering::Relaxed)).filter(|at| *at != NONE)
     }
 
+    /// Takes note that what lies from there on is not what was written.
+    pub(super) fn note_missing(&self, from: usize) {
+        self.0.missing_from.fetch_min(from, Ordering::Relaxed);
+    }
+
     /// Whether nobody has asked this before.
     pub(super) fn first_report(&self) -> bool {
         !self.0.reported.swap(true, Ordering::Relaxed)

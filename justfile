@@ -88,7 +88,7 @@ chart:
 
 # The chart and the image on a real API server, with pods that runc runs (root; CLUSTER_KIT names the kit that starts them).
 cluster:
-    scripts/setup chart cluster
+    scripts/setup chart cluster postgres
     tests/chart/cluster
 
 # Rewrites what is generated in docs/, and the chart's README.

@@ -3,6 +3,7 @@
 
     schemas.py kubernetes WHEEL VERSION OUT     Kubernetes' kinds, out of the package kubernetes-validate
     schemas.py definitions OUT FILE...          custom resources, from their definitions
+    schemas.py served OUT FILE...               those definitions as YAML, all versions of a kind served together
 
 Names are KIND-GROUP-VERSION.json in small letters, without a group for the core's.
 """
@@ -69,6 +70,17 @@ def definitions(out, files):
                 write(out, spec["names"]["kind"], spec["group"], version["name"], schema)
 
 
+def served(out, files):
+    kinds = {}
+    for file in files:
+        for definition in yaml.safe_load_all(pathlib.Path(file).read_text(encoding="utf-8")):
+            kind = kinds.setdefault(definition["metadata"]["name"], definition)
+            if kind is not definition:
+                kind["spec"]["versions"] += [version | {"storage": False} for version in definition["spec"]["versions"]]
+    for name, definition in kinds.items():
+        (out / f"{name}.yaml").write_text(yaml.safe_dump(definition), encoding="utf-8")
+
+
 def closed(schema):
     if schema.get("x-kubernetes-int-or-string"):
         return {"type": ["string", "integer"]}
@@ -88,5 +100,7 @@ match sys.argv[1:]:
         kubernetes(wheel, version, pathlib.Path(out))
     case ["definitions", out, *files]:
         definitions(pathlib.Path(out), files)
+    case ["served", out, *files]:
+        served(pathlib.Path(out), files)
     case _:
         sys.exit(__doc__)

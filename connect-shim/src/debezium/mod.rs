@@ -20,6 +20,7 @@ mod naming;
 mod notification;
 mod offset;
 mod plugin;
+mod preparation;
 mod relational;
 mod resume;
 mod schemas;

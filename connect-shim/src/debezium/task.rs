@@ -12,20 +12,16 @@ use super::error::{ConnectorError, Context};
 use super::event::{EventFactory, now_micros};
 use super::notification::Notice;
 use super::offset::Offset;
-use super::relational::TableId;
+use super::preparation::Start;
 use super::schemas::Schemas;
 use super::signal_topic::TopicSignals;
 use super::snapshot::{self, Snapshot};
 use super::streaming::{Pause, Streaming};
 use crate::data::OffsetMap;
 use crate::metrics::{SnapshotState, TaskFigures, TaskMetrics};
-use crate::postgres::{
-    AutocreateMode, Connection, CreatedSlot, Lsn, PostgresError, Publication, ReplicationSlot, ReplicationStream,
-    SlotState, SqlState,
-};
+use crate::postgres::{Connection, CreatedSlot, Lsn, PostgresError, ReplicationSlot, ReplicationStream, SqlState};
 use crate::source::{BoxFuture, RecordSink, SourceTask, TaskContext, TaskError};
 
-const GENERAL: &str = "Debezium General";
 const STREAMING: &str = "Debezium Streaming";
 
 /// Debezium's Postgres connector as a task.
@@ -101,23 +97,22 @@ impl SourceTask for PostgresConnectorTask {
 }
 
 /// One run of a task.
-struct Run<'a> {
-    config: &'a PostgresConnectorConfig,
-    include_list: Option<&'a str>,
+pub(super) struct Run<'a> {
+    pub(super) config: &'a PostgresConnectorConfig,
+    pub(super) include_list: Option<&'a str>,
     events: &'a EventFactory,
     stop: &'a CancellationToken,
     context: Option<&'a TaskContext>,
     metrics: &'a TaskMetrics,
 }
 
-/// What is known before anything is read.
-struct Start {
-    /// The connection for everything but the stream.
-    general: Connection,
-    /// The captured tables.
-    captured: Vec<TableId>,
-    /// The slot as it was found.
-    slot: Option<SlotState>,
+/// How a stream comes to begin.
+#[derive(Debug, Clone, Copy)]
+struct Beginning {
+    /// Whether there was no stream before it.
+    is_first: bool,
+    /// Whether a snapshot has gone before.
+    has_snapshot: bool,
 }
 
 impl Run<'_> {
@@ -147,7 +142,6 @@ impl Run<'_> {
             offset = Some(self.initial_snapshot(&mut start, created.as_ref(), streams, sink).await?);
         } else {
             self.metrics.update(|figures| figures.snapshot.state = SnapshotState::Skipped);
-            self.tell_skipped(offset.as_ref(), sink).await?;
         }
         if !streams {
             self.stop.cancelled().await;
@@ -159,147 +153,8 @@ impl Run<'_> {
             Some(offset) => offset,
             None => self.first_offset(&mut start.general, from_slot()).await?,
         };
-        self.stream(start, replication, offset, wanted || created.is_some(), sink).await
-    }
-
-    /// Tells that no snapshot is needed. The topic's readers see it with the next commit.
-    async fn tell_skipped(&self, offset: Option<&Offset>, sink: &mut dyn RecordSink) -> Result<(), ConnectorError> {
-        let map = Arc::new(offset.map(Offset::store).unwrap_or_default());
-        let mut records = Vec::new();
-        self.events.notifications.send(Notice::initial("SKIPPED", Vec::new()), &map, &mut records);
-        if records.is_empty() {
-            return Ok(());
-        }
-        sink.send(records).await?;
-        if offset.is_some() {
-            sink.commit(&map).await?;
-        }
-        Ok(())
-    }
-
-    async fn prepare(&mut self) -> Result<Start, ConnectorError> {
-        let mut general = self.connect(GENERAL, false).await?;
-        let streams = self.streams();
-        if streams {
-            let level = general.query("SHOW wal_level").await?;
-            let level = level.single().unwrap_or_default();
-            if level != "logical" {
-                return Err(ConnectorError::Failed(format!(
-                    "Postgres server wal_level property must be 'logical' but is: '{level}'"
-                )));
-            }
-        }
-        let captured = snapshot::captured_tables(&mut general, self.config, self.include_list).await?;
-        self.guard(captured.len())?;
-        let slot = self.slot().state(&mut general).await.context("Reading the replication slot failed")?;
-        if streams {
-            self.publication(&mut general, &captured).await?;
-            self.replica_identities(&mut general, &captured).await;
-        }
-        Ok(Start { general, captured, slot })
-    }
-
-    async fn connect(&self, application: &str, replication: bool) -> Result<Connection, ConnectorError> {
-        let context = format!("Couldn't connect to the database '{:?}'", self.config.connection);
-        Connection::connect(&self.config.connection, application, replication).await.context(context)
-    }
-
-    fn slot(&self) -> ReplicationSlot<'_> {
-        ReplicationSlot { name: &self.config.slot_name, database: &self.config.connection.database }
-    }
-
-    fn guard(&self, tables: usize) -> Result<(), ConnectorError> {
-        let Some((max, fail)) = self.config.guardrail.filter(|(max, _)| tables > *max) else { return Ok(()) };
-        let message =
-            format!("Guardrail limit exceeded: {tables} tables configured for capture, but maximum allowed is {max}");
-        if fail {
-            return Err(ConnectorError::Failed(message));
-        }
-        tracing::warn!("{message}");
-        Ok(())
-    }
-
-    async fn publication(&self, connection: &mut Connection, captured: &[TableId]) -> Result<(), ConnectorError> {
-        let publication = Publication {
-            name: &self.config.publication_name,
-            database: &self.config.connection.database,
-            mode: self.config.publication_mode,
-            via_partition_root: self.config.publish_via_partition_root,
-            publish: self.config.skipped_operations_given.then(|| self.published()).flatten(),
-        };
-        let tables = match self.config.publication_mode {
-            AutocreateMode::Filtered => {
-                captured.iter().map(|id| (id.schema.to_string(), id.table.to_string())).collect()
-            }
-            _ => Vec::new(),
-        };
-        Ok(publication.ensure(connection, &tables).await?)
-    }
-
-    /// The operations that are not skipped, for a publication that is made now.
-    fn published(&self) -> Option<String> {
-        use super::config::Operation;
-        let skipped = &self.config.skipped_operations;
-        if skipped.is_empty() {
-            return None;
-        }
-        let all = [
-            (Operation::Create, "insert"),
-            (Operation::Update, "update"),
-            (Operation::Delete, "delete"),
-            (Operation::Truncate, "truncate"),
-        ];
-        let kept = all.iter().filter(|(operation, _)| !skipped.contains(operation)).map(|(_, name)| *name);
-        Some(kept.collect::<Vec<_>>().join(","))
-    }
-
-    /// Sets replica identities as `replica.identity.autoset.values` has them. What cannot be set is told in the log.
-    async fn replica_identities(&self, connection: &mut Connection, captured: &[TableId]) {
-        for id in captured {
-            let name = id.to_string();
-            let rule = self.config.replica_identities.iter().find(|(pattern, _)| pattern.matches(&name));
-            let Some((_, identity)) = rule else { continue };
-            let sql = format!("ALTER TABLE {} REPLICA IDENTITY {identity}", id.quoted());
-            if let Err(error) = connection.execute(&sql).await {
-                tracing::error!(table = %id, %error, "replica identity could not be updated");
-            }
-        }
-    }
-
-    /// The offset, unless the log does not reach back to it and that is to be healed by a snapshot.
-    fn usable(&self, offset: Option<Offset>, start: &Start) -> Result<Option<Offset>, ConnectorError> {
-        let Some(offset) = offset else { return Ok(None) };
-        let mode = self.config.snapshot.mode;
-        if offset.in_snapshot() {
-            if matches!(mode, SnapshotMode::NoData) {
-                return Err(ConnectorError::Failed(
-                    "The connector previously stopped while taking a snapshot, but now the connector is configured to never \
-                     allow snapshots. Reconfigure the connector to use snapshots initially or when needed."
-                        .into(),
-                ));
-            }
-            return Ok(Some(offset));
-        }
-        let reaches = match &start.slot {
-            None => false,
-            Some(slot) => {
-                !slot.lost && slot.restart.zip(offset.lsn_proc).is_none_or(|(restart, processed)| restart <= processed)
-            }
-        };
-        if reaches || !self.config.log_position_check || !self.streams() {
-            return Ok(Some(offset));
-        }
-        let heals = mode == SnapshotMode::WhenNeeded
-            || (mode == SnapshotMode::ConfigurationBased && self.config.snapshot.based.on_data_error);
-        if heals {
-            tracing::warn!("the last recorded offset is no longer available on the server; a snapshot fills the gap");
-            return Ok(None);
-        }
-        Err(ConnectorError::Failed(format!(
-            "The connector is trying to read change stream starting at {}, but this is no longer available on the server. \
-             Reconfigure the connector to use a snapshot mode when needed.",
-            serde_json::Value::Object(offset.store())
-        )))
+        let beginning = Beginning { is_first: wanted || created.is_some(), has_snapshot: wanted };
+        self.stream(start, replication, offset, beginning, sink).await
     }
 
     fn wants_snapshot(&self, offset: Option<&Offset>) -> bool {
@@ -312,7 +167,8 @@ impl Run<'_> {
         }
     }
 
-    fn streams(&self) -> bool {
+    /// Whether changes are streamed.
+    pub(super) fn streams(&self) -> bool {
         match self.config.snapshot.mode {
             SnapshotMode::InitialOnly => false,
             SnapshotMode::ConfigurationBased => self.config.snapshot.based.stream,
@@ -425,7 +281,7 @@ impl Run<'_> {
         mut start: Start,
         replication: Option<Connection>,
         offset: Offset,
-        first_time: bool,
+        beginning: Beginning,
         sink: &mut dyn RecordSink,
     ) -> Result<(), ConnectorError> {
         let signals = match self.context.zip(self.config.signal_topic.as_ref()) {
@@ -448,7 +304,7 @@ impl Run<'_> {
             signals,
             self.metrics,
         );
-        let result = Self::stream_on(&mut streaming, self.config, self.events, self.stop, first_time).await;
+        let result = Self::stream_on(&mut streaming, self.config, self.events, self.stop, beginning).await;
         streaming.close().await;
         if result.is_ok() && self.config.slot_drop_on_stop {
             self.slot().drop(&mut start.general).await.context("Dropping the replication slot failed")?;
@@ -462,9 +318,12 @@ impl Run<'_> {
         config: &PostgresConnectorConfig,
         events: &EventFactory,
         stop: &CancellationToken,
-        first_time: bool,
+        beginning: Beginning,
     ) -> Result<(), ConnectorError> {
-        if first_time {
+        if !beginning.has_snapshot {
+            streaming.tell(Notice::initial("SKIPPED", Vec::new()));
+        }
+        if beginning.is_first {
             streaming.heartbeat().await?;
         }
         streaming.begin().await?;

@@ -25,17 +25,17 @@ impl JavaRegex {
 
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
-        self.whole.is_match(text).unwrap_or_else(given_up)
+        self.whole.is_match(text).unwrap_or_else(|error| given_up(&error))
     }
 
     /// Whether the expression is found in a text.
     pub fn find(&self, text: &str) -> bool {
-        self.anywhere.is_match(text).unwrap_or_else(given_up)
+        self.anywhere.is_match(text).unwrap_or_else(|error| given_up(&error))
     }
 
     /// What `matches()` captured.
     pub fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t, str>> {
-        self.whole.captures(text).unwrap_or_else(given_up)
+        self.whole.captures(text).unwrap_or_else(|error| given_up(&error))
     }
 
     /// Replaces the first place where the expression is found (`Matcher.replaceFirst`).
@@ -43,7 +43,7 @@ impl JavaRegex {
     /// # Errors
     /// What Java says of a replacement that names a group that is not there.
     pub fn replace_first(&self, text: &str, replacement: &str) -> Result<String, RegexError> {
-        let Some(captures) = self.anywhere.captures(text).unwrap_or_else(given_up) else {
+        let Some(captures) = self.anywhere.captures(text).unwrap_or_else(|error| given_up(&error)) else {
             return Ok(text.to_owned());
         };
         let Some(found) = captures.get(0) else {
@@ -102,7 +102,7 @@ fn compile_with(flags: &str, pattern: &str) -> Result<JavaRegex, RegexError> {
 }
 
 /// What an expression that takes too many steps back comes to: it does not match.
-fn given_up<T: Default>(error: fancy_regex::Error) -> T {
+fn given_up<T: Default>(error: &fancy_regex::Error) -> T {
     tracing::warn!(%error, "a regular expression is given up");
     T::default()
 }

@@ -1,70 +1,13 @@
-//! A connection: startup, authentication, and the simple query protocol, whose values are texts.
+//! A connection and the simple query protocol, whose values are texts.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::{backend, frontend};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{PostgresError, SqlState};
-
-/// Whether the connection is encrypted (`database.sslmode`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SslMode {
-    /// It is not.
-    Disable,
-    /// Only if the server wants it.
-    Allow,
-    /// If the server can.
-    #[default]
-    Prefer,
-    /// It is.
-    Require,
-    /// It is, and the server's certificate is signed by one that is trusted.
-    VerifyCa,
-    /// It is, and the certificate is signed and the server's own.
-    VerifyFull,
-}
-
-/// How to reach a database, and as whom.
-#[derive(Clone)]
-pub struct ConnectionConfig {
-    /// The server's name or address.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// The role.
-    pub user: String,
-    /// The role's password.
-    pub password: Option<String>,
-    /// The database.
-    pub database: String,
-    /// Whether the connection is encrypted.
-    pub ssl_mode: SslMode,
-    /// The file with the certificates that are trusted.
-    pub ssl_root_cert: Option<PathBuf>,
-    /// The file with the client's certificate.
-    pub ssl_cert: Option<PathBuf>,
-    /// The file with the client's key.
-    pub ssl_key: Option<PathBuf>,
-    /// What is run first on every connection (`database.initial.statements`).
-    pub initial_statements: Vec<String>,
-    /// Whether the kernel looks whether the server is still there.
-    pub tcp_keepalive: bool,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-}
-
-impl fmt::Debug for ConnectionConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}:{}/{}", self.user, self.host, self.port, self.database)
-    }
-}
+use super::{ConnectionConfig, PostgresError, Row, Rows, SqlState, SslMode};
 
 /// What a connection reads from and writes to.
 trait Transport: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -74,8 +17,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Transport for T {}
 pub struct Connection {
     transport: Box<dyn Transport>,
     inbound: BytesMut,
-    outbound: BytesMut,
-    server_version: u32,
+    pub(super) outbound: BytesMut,
+    pub(super) server_version: u32,
     /// Whether the last statement's answer has not been read to its end.
     busy: bool,
     /// The names of the answer's columns.
@@ -95,51 +38,6 @@ pub(super) struct Frame {
     pub(super) tag: u8,
     /// What follows its length.
     pub(super) body: Bytes,
-}
-
-/// A row of a query's answer, as texts.
-#[derive(Debug, Clone)]
-pub struct Row {
-    body: Bytes,
-}
-
-impl Row {
-    /// Its values; `None` is null.
-    pub fn values(&self) -> impl Iterator<Item = Option<&[u8]>> {
-        let mut rest = self.body.get(2..).unwrap_or_default();
-        std::iter::from_fn(move || {
-            let (length, after) = rest.split_first_chunk::<4>()?;
-            let length = i32::from_be_bytes(*length);
-            let Ok(length) = usize::try_from(length) else {
-                rest = after;
-                return Some(None);
-            };
-            let (value, after) = after.split_at_checked(length)?;
-            rest = after;
-            Some(Some(value))
-        })
-    }
-}
-
-/// The answer to a small query, all of it.
-#[derive(Debug, Clone, Default)]
-pub struct Rows(Vec<Vec<Option<String>>>);
-
-impl Rows {
-    /// Its rows.
-    pub fn iter(&self) -> impl Iterator<Item = &[Option<String>]> {
-        self.0.iter().map(Vec::as_slice)
-    }
-
-    /// The first value of the first row.
-    pub fn single(&self) -> Option<&str> {
-        self.0.first()?.first()?.as_deref()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 impl Connection {
@@ -205,95 +103,6 @@ impl Connection {
         Ok(connection)
     }
 
-    async fn start(
-        &mut self,
-        config: &ConnectionConfig,
-        application: &str,
-        replication: bool,
-    ) -> Result<(), PostgresError> {
-        let mut parameters = vec![
-            ("user", config.user.as_str()),
-            ("database", config.database.as_str()),
-            ("client_encoding", "UTF8"),
-            ("DateStyle", "ISO"),
-            ("TimeZone", "UTC"),
-            ("extra_float_digits", "3"),
-            ("application_name", application),
-        ];
-        if replication {
-            parameters.push(("replication", "database"));
-        }
-        frontend::startup_message(parameters, &mut self.outbound)?;
-        self.flush().await?;
-        self.authenticate(config).await?;
-        loop {
-            let frame = self.frame().await?;
-            match frame.tag {
-                backend::READY_FOR_QUERY_TAG => return Ok(()),
-                backend::PARAMETER_STATUS_TAG => self.note_parameter(&frame.body),
-                backend::ERROR_RESPONSE_TAG => return Err(server_error(&frame.body)),
-                _ => {}
-            }
-        }
-    }
-
-    async fn authenticate(&mut self, config: &ConnectionConfig) -> Result<(), PostgresError> {
-        let mut scram: Option<ScramSha256> = None;
-        loop {
-            let mut frame = self.frame().await?;
-            match frame.tag {
-                backend::ERROR_RESPONSE_TAG => return Err(server_error(&frame.body)),
-                backend::AUTHENTICATION_TAG => {}
-                _ => continue,
-            }
-            let kind = frame.body.try_get_i32().map_err(|_| broken("a short authentication request"))?;
-            let password = || {
-                config.password.as_deref().ok_or_else(|| {
-                    PostgresError::Authentication(
-                        "The server requested password-based authentication, but no password was provided".into(),
-                    )
-                })
-            };
-            match kind {
-                0 => return Ok(()),
-                3 => frontend::password_message(password()?.as_bytes(), &mut self.outbound)?,
-                5 => {
-                    let salt = frame.body.get(..4).and_then(|salt| salt.try_into().ok());
-                    let salt: [u8; 4] = salt.ok_or_else(|| broken("an md5 request without salt"))?;
-                    let hash = md5_hash(config.user.as_bytes(), password()?.as_bytes(), salt);
-                    frontend::password_message(hash.as_bytes(), &mut self.outbound)?;
-                }
-                10 => {
-                    let known = frame.body.split(|byte| *byte == 0).any(|name| name == SCRAM_SHA_256.as_bytes());
-                    if !known {
-                        return Err(unknown_authentication());
-                    }
-                    let first = ScramSha256::new(password()?.as_bytes(), ChannelBinding::unsupported());
-                    frontend::sasl_initial_response(SCRAM_SHA_256, first.message(), &mut self.outbound)?;
-                    scram = Some(first);
-                }
-                11 => {
-                    let state = scram.as_mut().ok_or_else(|| broken("a SASL challenge without a beginning"))?;
-                    state.update(&frame.body).map_err(|error| PostgresError::Authentication(error.to_string()))?;
-                    frontend::sasl_response(state.message(), &mut self.outbound)?;
-                }
-                12 => {
-                    let state = scram.as_mut().ok_or_else(|| broken("a SASL outcome without a beginning"))?;
-                    state.finish(&frame.body).map_err(|error| PostgresError::Authentication(error.to_string()))?;
-                }
-                _ => return Err(unknown_authentication()),
-            }
-            self.flush().await?;
-        }
-    }
-
-    fn note_parameter(&mut self, body: &[u8]) {
-        let mut parts = body.split(|byte| *byte == 0).map(|part| std::str::from_utf8(part).unwrap_or_default());
-        if parts.next() == Some("server_version") {
-            self.server_version = parse_version(parts.next().unwrap_or_default());
-        }
-    }
-
     /// The server's version as `server_version_num`, such as 150004.
     pub fn server_version(&self) -> u32 {
         self.server_version
@@ -320,7 +129,7 @@ impl Connection {
             let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
             rows.push(row.values().map(|value| value.map(text)).collect());
         }
-        Ok(Rows(rows))
+        Ok(Rows::new(rows))
     }
 
     /// Sends a query whose rows are then taken one by one. As many as the network holds are under way at a time.
@@ -352,7 +161,7 @@ impl Connection {
                 }
             };
             match frame.tag {
-                backend::DATA_ROW_TAG if refused.is_none() => return Ok(Some(Row { body: frame.body })),
+                backend::DATA_ROW_TAG if refused.is_none() => return Ok(Some(Row::new(frame.body))),
                 backend::READY_FOR_QUERY_TAG => self.busy = false,
                 backend::ROW_DESCRIPTION_TAG => self.columns = column_names(&frame.body),
                 backend::ERROR_RESPONSE_TAG => refused = Some(server_error(&frame.body)),
@@ -500,37 +309,13 @@ fn not_reached(config: &ConnectionConfig, error: &std::io::Error) -> std::io::Er
     std::io::Error::new(error.kind(), message)
 }
 
-fn broken(what: &str) -> PostgresError {
+pub(super) fn broken(what: &str) -> PostgresError {
     PostgresError::Protocol(what.to_owned())
-}
-
-fn unknown_authentication() -> PostgresError {
-    PostgresError::Authentication(
-        "The authentication type is not supported. Check that pg_hba.conf uses scram-sha-256, md5 or password for this \
-         client."
-            .into(),
-    )
-}
-
-/// `15.4 (Debian …)` is 150004; `9.6.24` is 90624.
-fn parse_version(text: &str) -> u32 {
-    let mut parts =
-        text.split(|character: char| !character.is_ascii_digit()).map(|part| part.parse::<u32>().unwrap_or(0));
-    let major = parts.next().unwrap_or(0);
-    let minor = parts.next().unwrap_or(0);
-    if major >= 10 { major * 10_000 + minor } else { major * 10_000 + minor * 100 + parts.next().unwrap_or(0) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_numbers() {
-        assert_eq!(parse_version("15.14 (Debian 15.14-0+deb12u1)"), 150_014);
-        assert_eq!(parse_version("18beta1"), 180_000);
-        assert_eq!(parse_version("9.6.24"), 90_624);
-    }
 
     #[test]
     fn an_error_keeps_its_class() {

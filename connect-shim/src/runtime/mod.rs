@@ -5,6 +5,7 @@
 
 mod clock;
 mod config_state;
+mod connector_offsets;
 mod herder;
 mod herder_error;
 mod offset_store;

@@ -105,6 +105,7 @@ impl Streaming<'_> {
 
     fn position(&mut self, lsn: Lsn, commit_time: Option<i64>, tx_id: Option<i64>, message_type: MessageType) {
         self.offset.lsn = Some(lsn);
+        self.offset.lsn_events_processed = 0;
         if commit_time.is_some() {
             self.offset.ts_usec = commit_time;
         }

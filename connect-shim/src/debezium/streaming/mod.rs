@@ -154,7 +154,7 @@ impl<'a> Streaming<'a> {
             seen: Seen::default(),
         };
         let incremental = IncrementalSnapshot::load(&offset.incremental);
-        let offset = Offset { snapshot: None, lsn_events_processed: 0, ..offset };
+        let offset = Offset { snapshot: None, ..offset };
         Self { config, events, schemas, catalog, stream, sink, offset, incremental, signals, metrics, state }
     }
 

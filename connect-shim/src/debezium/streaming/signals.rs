@@ -8,6 +8,7 @@ use crate::debezium::config::Operation;
 use crate::debezium::error::ConnectorError;
 use crate::debezium::event::Change;
 use crate::debezium::incremental::{OwnedRow, Reader};
+use crate::debezium::notification::Notice;
 use crate::debezium::schemas::CapturedTable;
 use crate::debezium::signal::{Signal, SignalRecord};
 use crate::debezium::signal_file::take;
@@ -78,9 +79,15 @@ impl Streaming<'_> {
     /// Sends what an incremental snapshot has to tell.
     pub(super) fn tell_notices(&mut self) {
         for notice in self.incremental.take_notices() {
-            self.events.notifications.send(notice, &self.state.committed, &mut self.state.batch);
-            self.state.uncommitted = true;
+            self.tell(notice);
         }
+    }
+
+    /// Sends a notification, which the next commit shows.
+    pub(crate) fn tell(&mut self, notice: Notice) {
+        let before = self.state.batch.len();
+        self.events.notifications.send(notice, &self.state.committed, &mut self.state.batch);
+        self.state.uncommitted |= self.state.batch.len() > before;
     }
 
     async fn signal(&mut self, record: &SignalRecord) -> Result<(), ConnectorError> {

@@ -142,3 +142,26 @@ impl Flusher {
         self.failures_seen() == seen
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(waiters: &mut FlushWaiters, count: usize) -> usize {
+        (0..count).filter(|_| waiters.add(oneshot::channel().0)).count()
+    }
+
+    #[test]
+    fn one_flush_serves_all_who_wait_and_those_who_come_meanwhile_have_the_next() {
+        let mut waiters = FlushWaiters::default();
+        let mut served = Vec::new();
+        assert_eq!(wait(&mut waiters, 100), 1, "one of them begins");
+        while let Some(round) = waiters.next_round() {
+            served.push(round.len());
+            // While it runs.
+            assert_eq!(wait(&mut waiters, if served.len() < 3 { 50 } else { 0 }), 0);
+        }
+        assert_eq!(served, [100, 50, 50], "200 wait for three flushes");
+        assert_eq!(wait(&mut waiters, 2), 1, "it begins anew");
+    }
+}

@@ -18,6 +18,7 @@ use brooklet_protocol::messages::{
     FetchRequest, GroupId, MetadataRequest, OffsetCommitRequest, OffsetForLeaderEpochRequest, ProduceRequest, TopicName,
 };
 use brooklet_protocol::records::BatchBuilder;
+use brooklet_storage::{Catalog, CatalogRecord, Durability};
 use wire::{Client, text};
 
 const KAFKA_STORAGE_ERROR: i16 = 56;
@@ -161,6 +162,57 @@ async fn a_file_that_is_cut_short_is_an_error_for_its_partition_alone() {
     }
     assert_eq!(produce(&mut client, "whole", -1, 500).await.error_code, 0);
     assert_eq!(fetch(&mut client, "whole", 90).await.0, 0);
+}
+
+/// Leaves the catalog as a broker does that is killed when it has recorded that a topic is deleted, and done no more.
+fn cut_off_deletion(dir: &Path, name: &str) {
+    let (mut catalog, records) = Catalog::open(dir, false, Durability::Process).unwrap();
+    let id = records.iter().find_map(|record| match record {
+        CatalogRecord::Topic(topic) if topic.name == name => Some(topic.id),
+        _ => None,
+    });
+    catalog.append(&CatalogRecord::TopicDeleted { id: id.unwrap() }).unwrap();
+}
+
+fn directories(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut found: Vec<String> = entries
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_deleted_to_the_end_and_leaves_nothing_to_the_next_of_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, mut client) = broker(dir.path(), &[]).await;
+    for topic in ["t", "stays"] {
+        first.create_topic_with(topic, 1, []).unwrap();
+        for _ in 0..3 {
+            produce(&mut client, topic, -1, 100).await;
+        }
+    }
+    first.shutdown().await;
+    cut_off_deletion(dir.path(), "t");
+    assert_eq!(directories(dir.path()), ["stays-0", "t-0"]);
+
+    let (second, mut client) = broker(dir.path(), &[]).await;
+    assert_eq!(directories(dir.path()), ["stays-0"]);
+    second.create_topic_with("t", 1, []).unwrap();
+    assert_eq!(fetch(&mut client, "t", 0).await, (0, 0), "a new topic");
+    assert_eq!(produce(&mut client, "t", -1, 100).await.base_offset, 0);
+    second.shutdown().await;
+
+    // What is another topic's all the same is not taken for this one's, and not thrown away.
+    let metadata = dir.path().join("t-0/partition.metadata");
+    std::fs::write(metadata, "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAABw").unwrap();
+    let (_third, mut client) = broker(dir.path(), &[]).await;
+    assert_eq!(produce(&mut client, "t", -1, 100).await.base_offset, 0);
+    assert_eq!(produce(&mut client, "stays", -1, 100).await.base_offset, 3);
+    let found = directories(dir.path());
+    assert!(found.iter().any(|name| name.starts_with("t-0.") && name.ends_with("-stray")), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

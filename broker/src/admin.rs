@@ -44,6 +44,9 @@ pub(crate) struct AdminState {
     pub(crate) declared: watch::Receiver<Arc<Declared>>,
     /// Who tells of metrics, once there is a broker.
     pub(crate) metrics: watch::Receiver<Option<MetricsSource>>,
+    /// Who tells of connectors' metrics, once there is a worker.
+    #[cfg(feature = "connect")]
+    pub(crate) connectors: watch::Receiver<Option<brooklet_connect_shim::runtime::Herder>>,
 }
 
 /// `/readyz`.
@@ -113,15 +116,20 @@ async fn declared(State(state): State<AdminState>) -> Json<Declared> {
     Json(Declared::clone(&declared))
 }
 
-/// `/metrics`; with `?partitions=true` those of each partition's log, too.
+/// `/metrics`; with `?partitions=true` those of each partition's log and of each connector's tables, too.
 async fn metrics(State(state): State<AdminState>, uri: Uri) -> Response {
     let asked = uri.query().unwrap_or_default().split('&').any(|part| matches!(part, "partitions" | "partitions=true"));
     let source = state.metrics.borrow().clone();
-    let Some(text) = source.and_then(|source| source.metrics(asked)) else {
+    let Some(mut out) = source.and_then(|source| source.metrics(asked)) else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let declared = Arc::clone(&state.declared.borrow());
-    let text = text + &declared.exposition();
+    declared.write_metrics(&mut out);
+    #[cfg(feature = "connect")]
+    if let Some(herder) = &*state.connectors.borrow() {
+        crate::connect_metrics::write(&mut out, herder, asked);
+    }
+    let text = out.into_text();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::builder::BrokerBuilder;
+use crate::metrics::Exposition;
 use crate::node::Node;
 use crate::server::limits::ConnectionLimits;
 use crate::server::listener::BoundListener;
@@ -46,7 +47,7 @@ pub struct MetricsSource {
 
 impl MetricsSource {
     /// As [`Broker::metrics`]; `None` once the broker is gone.
-    pub fn metrics(&self, partitions: bool) -> Option<String> {
+    pub fn metrics(&self, partitions: bool) -> Option<Exposition> {
         Some(crate::metrics::exposition(&*self.node.upgrade()?, partitions))
     }
 }
@@ -115,7 +116,7 @@ impl Broker {
 
     /// What the broker has counted, as Prometheus reads it, by the names of Kafka's JMX exporter. With `partitions` it tells
     /// of each partition's log, too, that was read or written since the start.
-    pub fn metrics(&self, partitions: bool) -> String {
+    pub fn metrics(&self, partitions: bool) -> Exposition {
         crate::metrics::exposition(&self.node, partitions)
     }
 

@@ -78,6 +78,11 @@ impl Connect {
         WorkerConnectors::new(self.herder.clone())
     }
 
+    /// Who tells of the connectors' metrics.
+    pub(crate) fn herder(&self) -> Herder {
+        self.herder.clone()
+    }
+
     /// Ends the connectors' tasks. What they have written is kept with its offsets.
     pub(crate) async fn shutdown(self) {
         self.stop.cancel();

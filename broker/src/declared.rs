@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use brooklet::Broker;
+use brooklet::{Broker, Exposition};
 use brooklet_declare::watch::{Fingerprint, Retries};
 use brooklet_declare::{Admin, Condition, Connect, Reconciler, Remembered, Report, Secrets, Status, load};
 use serde::Serialize;
@@ -40,20 +40,16 @@ impl Declared {
         self.conditions.iter().filter(|condition| condition.status == Status::Ready).count()
     }
 
-    /// As `/metrics` has it.
-    pub(crate) fn exposition(&self) -> String {
+    /// As `/metrics` has it; nothing if nothing is declared.
+    pub(crate) fn write_metrics(&self, out: &mut Exposition) {
         if self.passes == 0 {
-            return String::new();
+            return;
         }
-        let (name, changes) = ("brooklet_declared_resources", "brooklet_declared_changes_total");
-        format!(
-            "# HELP {name} Declared resources by whether they are as declared\n# TYPE {name} gauge\n\
-             {name}{{status=\"ready\"}} {}\n{name}{{status=\"notready\"}} {}\n\
-             # HELP {changes} Changes made to what is declared\n# TYPE {changes} counter\n{changes} {}\n",
-            self.ready(),
-            self.failing().count(),
-            self.changes,
-        )
+        let name = "brooklet_declared_resources";
+        out.begin(name, "Declared resources by whether they are as declared", "gauge");
+        out.sample(name, &[("status", "ready")], self.ready() as f64);
+        out.sample(name, &[("status", "notready")], self.failing().count() as f64);
+        out.counter("brooklet_declared_changes_total", "Changes made to what is declared", self.changes);
     }
 
     /// What is not.

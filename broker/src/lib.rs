@@ -64,4 +64,5 @@ pub use blocking::BlockingBroker;
 pub use broker::{Address, Broker, MetricsSource};
 pub use builder::{BrokerBuilder, StartError};
 pub use in_process::{ConsumedRecord, Record, RecordsError};
+pub use metrics::Exposition;
 pub use server::listener::BindError;

@@ -7,6 +7,8 @@ mod client;
 mod commands;
 #[cfg(feature = "connect")]
 mod connect;
+#[cfg(feature = "connect")]
+mod connect_metrics;
 mod declared;
 
 use std::io::IsTerminal;
@@ -74,11 +76,20 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
     let (readiness, watching) = watch::channel(Readiness::Starting);
     let (tell_declared, declared) = watch::channel(Arc::default());
     let (tell_metrics, metrics) = watch::channel(None);
+    #[cfg(feature = "connect")]
+    let (tell_connectors, connectors) = watch::channel(None);
     let admin = match &asked.admin {
         None => None,
         Some(address) => {
             let (listener, bound) = admin::bind(address).await?;
-            tokio::spawn(admin::serve(listener, AdminState { readiness: watching, declared, metrics }));
+            let state = AdminState {
+                readiness: watching,
+                declared,
+                metrics,
+                #[cfg(feature = "connect")]
+                connectors,
+            };
+            tokio::spawn(admin::serve(listener, state));
             Some(bound)
         }
     };
@@ -99,6 +110,8 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         Some((listener, bound)) => Some(Connect::start(broker.destination(), listener, bound).await?),
         None => None,
     };
+    #[cfg(feature = "connect")]
+    tell_connectors.send_replace(connect.as_ref().map(Connect::herder));
     let declaring = CancellationToken::new();
     let applied = async {
         let Some(settings) = asked.declared.clone() else {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-pub(crate) use exposition::Exposition;
+pub use exposition::Exposition;
 
 use crate::apis;
 use crate::node::Node;
@@ -95,14 +95,14 @@ impl BrokerMetrics {
     }
 }
 
-/// A broker's metrics in the text format of Prometheus; with `partitions` those of each partition's log, too, of which
+/// A broker's metrics; with `partitions` those of each partition's log, too, of which
 /// there may be many.
-pub(crate) fn exposition(node: &Node, partitions: bool) -> String {
+pub(crate) fn exposition(node: &Node, partitions: bool) -> Exposition {
     let mut out = Exposition::default();
     of_topics(&mut out, node, partitions);
     of_requests(&mut out, node);
     process::write(&mut out);
-    out.into_text()
+    out
 }
 
 fn of_topics(out: &mut Exposition, node: &Node, of_each: bool) {

@@ -10,8 +10,9 @@ pub struct TopicState {
     pub name: String,
     /// How many partitions it has.
     pub partitions: i32,
-    /// How many replicas each partition has, as far as anybody is told.
-    pub replication_factor: i16,
+    /// How many replicas each partition was to have; `None` if that cannot be told, as of a cluster of one broker, which has
+    /// one of each whatever was asked for.
+    pub replication_factor: Option<i16>,
     /// The configs that are set for it, by Kafka's names; defaults are not among them.
     pub configs: BTreeMap<String, String>,
 }

@@ -12,7 +12,9 @@ pub fn topic(topic: &TopicState, cluster: Option<&str>) -> String {
         line(&mut out, 2, "topicName", &quoted(&topic.name));
     }
     line(&mut out, 2, "partitions", &topic.partitions.to_string());
-    line(&mut out, 2, "replicas", &topic.replication_factor.to_string());
+    if let Some(replicas) = topic.replication_factor {
+        line(&mut out, 2, "replicas", &replicas.to_string());
+    }
     if !topic.configs.is_empty() {
         out.push_str("  config:\n");
         topic.configs.iter().for_each(|(name, value)| line(&mut out, 4, name, &quoted(value)));

@@ -69,7 +69,7 @@ async fn everything_is_made_and_the_second_time_nothing_is_altered() {
     assert!(report.conditions.iter().all(|condition| condition.status == Status::Ready));
     assert_eq!(world.names(), ["Payments_V1", "orders", "plain", "shipments"]);
     let orders = world.topic("orders").unwrap();
-    assert_eq!((orders.partitions, orders.replication_factor), (3, 3));
+    assert_eq!((orders.partitions, orders.replication_factor), (3, Some(3)));
     assert_eq!(orders.configs["cleanup.policy"], "compact,delete");
     assert_eq!(world.topic("shipments").unwrap().configs["cleanup.policy"], "compact,delete");
     let connectors = world.connectors.lock().unwrap().clone();
@@ -105,7 +105,8 @@ async fn configs_go_back_only_if_they_were_declared() {
 #[tokio::test]
 async fn what_cannot_be_done_is_told_with_its_line_and_the_rest_is_done() {
     let (world, mut remembered) = (World::default(), Remembered::default());
-    let existing = TopicState { name: "b".into(), partitions: 6, replication_factor: 1, configs: BTreeMap::new() };
+    let existing =
+        TopicState { name: "b".into(), partitions: 6, replication_factor: Some(1), configs: BTreeMap::new() };
     world.topics.lock().unwrap().insert("b".into(), existing);
     let text = r#"{"topic": [
   {"name": "a", "config": {"cleanup.policy": "compact",
@@ -141,7 +142,8 @@ async fn what_cannot_be_done_is_told_with_its_line_and_the_rest_is_done() {
 #[tokio::test]
 async fn only_what_was_declared_once_is_pruned_and_only_if_asked_for() {
     let (world, mut remembered) = (World::default(), Remembered::default());
-    let others = TopicState { name: "others".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
+    let others =
+        TopicState { name: "others".into(), partitions: 1, replication_factor: Some(1), configs: BTreeMap::new() };
     world.topics.lock().unwrap().insert("others".into(), others);
     reconcile(&world, &yaml(EVERYTHING), &mut remembered, true).await;
     let fewer = yaml("{topic: [{name: orders, partitions: 3}]}");
@@ -214,7 +216,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (world, mut remembered) = (World::default(), Remembered::default());
-            let z = TopicState { name: "z".into(), partitions: 1, replication_factor: 1, configs: BTreeMap::new() };
+            let z = TopicState { name: "z".into(), partitions: 1, replication_factor: Some(1), configs: BTreeMap::new() };
             world.topics.lock().unwrap().insert("z".into(), z.clone());
             let mut ever = std::collections::BTreeSet::from(["z".to_owned()]);
             for round in rounds {

@@ -107,6 +107,11 @@ impl BrokerProcess {
         Self { child: None, dir, port: free_port(), admin: free_port(), connect: None, args, max_open_files: None }
     }
 
+    /// The admin port, as a URL.
+    pub fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.admin)
+    }
+
     /// `host:port` for clients.
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)

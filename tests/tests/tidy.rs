@@ -116,7 +116,9 @@ fn what_the_documentation_links_to_is_there() {
         "docs/architecture.md",
         "docs/benchmarks.md",
         "docs/compatibility.md",
+        "docs/declared.md",
         "docs/durability.md",
+        "docs/metrics.md",
         "CHANGELOG.md",
     ] {
         let path = root().join(document);

@@ -37,7 +37,7 @@ impl Admin for BrokerAdmin {
         let shown = found.iter().filter(|topic| only.is_some() || !topic.is_internal()).map(|topic| TopicState {
             name: topic.name().to_owned(),
             partitions: topic.partition_count(),
-            replication_factor: topic.replication_factor(),
+            replication_factor: Some(topic.replication_factor()),
             configs: topic.settings().overrides.clone(),
         });
         Ok(shown.collect())
@@ -99,7 +99,7 @@ mod tests {
             configs: configs.clone(),
         };
         admin.create_topic(&new).await.unwrap();
-        let mut topic = TopicState { name: "orders".into(), partitions: 2, replication_factor: 3, configs };
+        let mut topic = TopicState { name: "orders".into(), partitions: 2, replication_factor: Some(3), configs };
         assert_eq!(admin.topics(None).await.unwrap(), [topic.clone()]);
 
         admin.add_partitions("orders", 5).await.unwrap();

@@ -9,6 +9,7 @@ use brooklet_connect_shim::{
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::records::Record as StoredRecordParts;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::transactional_producer::BrokerProducer;
 use crate::broker::Broker;
@@ -20,6 +21,7 @@ use crate::in_process::{self, Record, RecordsError};
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::topics::{NewTopic, TopicError};
+use uuid::Uuid;
 
 /// A broker's topics, without a socket in between. Cheap to clone; it does not keep the broker running.
 #[derive(Debug, Clone)]
@@ -172,8 +174,10 @@ impl Destination for BrokerDestination {
         offset: i64,
     ) -> BoxFuture<'a, Result<(), DestinationError>> {
         Box::pin(async move {
+            let topic_id = self.node.topics.by_name(topic).map_or(Uuid::nil(), |topic| topic.id());
             let offset = OffsetToCommit {
                 topic: topic.to_owned(),
+                topic_id,
                 partition,
                 offset,
                 leader_epoch: -1,

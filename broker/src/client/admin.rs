@@ -143,7 +143,7 @@ impl Admin for KafkaAdmin {
             topics.push(TopicState {
                 name,
                 partitions: i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX),
-                replication_factor: i16::try_from(replicas).unwrap_or(i16::MAX),
+                replication_factor: i16::try_from(replicas).ok().filter(|_| metadata.brokers.len() > 1),
                 configs: BTreeMap::new(),
             });
         }

@@ -2,20 +2,20 @@
 
 use std::fmt::Write;
 
-/// Metrics as text.
+/// Metrics as text, as Prometheus reads them.
 #[derive(Debug, Default)]
-pub(crate) struct Exposition {
+pub struct Exposition {
     text: String,
 }
 
 impl Exposition {
     /// Begins a metric; its samples follow.
-    pub(crate) fn begin(&mut self, name: &str, help: &str, kind: &str) {
+    pub fn begin(&mut self, name: &str, help: &str, kind: &str) {
         let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
     /// A value, with labels.
-    pub(crate) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+    pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
         self.text.push_str(name);
         for (at, (label, text)) in labels.iter().enumerate() {
             let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
@@ -25,19 +25,19 @@ impl Exposition {
     }
 
     /// A metric of one value that only grows.
-    pub(crate) fn counter(&mut self, name: &str, help: &str, value: u64) {
+    pub fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.begin(name, help, "counter");
         self.sample(name, &[], value as f64);
     }
 
     /// A metric of one value.
-    pub(crate) fn gauge(&mut self, name: &str, help: &str, value: f64) {
+    pub fn gauge(&mut self, name: &str, help: &str, value: f64) {
         self.begin(name, help, "gauge");
         self.sample(name, &[], value);
     }
 
     /// All of it.
-    pub(crate) fn into_text(self) -> String {
+    pub fn into_text(self) -> String {
         self.text
     }
 }

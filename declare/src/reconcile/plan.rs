@@ -140,8 +140,9 @@ impl PlannedResource {
                 self.not_ready(Reason::FewerPartitions, message);
             }
         }
-        if let Some(declared) = replication_factor.filter(|declared| *declared != is.replication_factor) {
-            let is = is.replication_factor;
+        if let (Some(declared), Some(is)) = (replication_factor, is.replication_factor)
+            && declared != is
+        {
             let message = format!("its replication factor is {is} and stays; {declared} is declared");
             self.not_ready(Reason::ReplicationFactorKept, message);
         }

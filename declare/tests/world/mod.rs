@@ -69,7 +69,7 @@ impl Admin for &World {
         let made = TopicState {
             name: topic.name.clone(),
             partitions: topic.partitions.unwrap_or(DEFAULT_PARTITIONS),
-            replication_factor: topic.replication_factor.unwrap_or(1),
+            replication_factor: Some(topic.replication_factor.unwrap_or(1)),
             configs: topic.configs.clone(),
         };
         self.topics.lock().unwrap().insert(topic.name.clone(), made);

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 pub use exposition::Exposition;
 
+use brooklet_storage::LogView;
+
 use crate::apis;
 use crate::node::Node;
 
@@ -146,7 +148,8 @@ fn of_topics(out: &mut Exposition, node: &Node, of_each: bool) {
             }
         }
     }
-    let values: [(&str, &str, fn(&brooklet_storage::LogView) -> f64); 3] = [
+    type Value = fn(&LogView) -> f64;
+    let values: [(&str, &str, Value); 3] = [
         ("kafka_log_log_size", "Bytes of a partition's log", |view| view.size() as f64),
         ("kafka_log_log_logstartoffset", "First offset of a partition's log", |view| view.log_start_offset() as f64),
         ("kafka_log_log_logendoffset", "Next offset of a partition's log", |view| view.next_offset() as f64),

@@ -48,14 +48,14 @@ impl KafkaAdmin {
         let mut connection = self.connection.lock().await;
         let open = match connection.take() {
             Some(open) => open,
-            None => KafkaConnection::bootstrap(&self.settings).await.map_err(unavailable)?,
+            None => KafkaConnection::bootstrap(&self.settings).await.map_err(|error| unavailable(&error))?,
         };
         let open = connection.insert(open);
         match open.call(max, request).await {
             Ok(answer) => Ok(answer),
             Err(error) => {
                 *connection = None;
-                Err(unavailable(error))
+                Err(unavailable(&error))
             }
         }
     }
@@ -85,7 +85,8 @@ impl KafkaAdmin {
         let controller =
             controller.ok_or_else(|| AdminError::Unavailable("the cluster has no controller now".to_owned()))?;
         let address = format!("{}:{}", controller.host, controller.port);
-        let connected = KafkaConnection::connect(&address, &self.settings).await.map_err(unavailable)?;
+        let connected =
+            KafkaConnection::connect(&address, &self.settings).await.map_err(|error| unavailable(&error))?;
         *self.connection.lock().await = Some(connected);
         Ok(())
     }
@@ -225,6 +226,6 @@ fn refusal(outcome: &Outcome) -> Result<(), AdminError> {
     }
 }
 
-fn unavailable(error: anyhow::Error) -> AdminError {
+fn unavailable(error: &anyhow::Error) -> AdminError {
     AdminError::Unavailable(format!("{error:#}"))
 }

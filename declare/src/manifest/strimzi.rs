@@ -53,7 +53,7 @@ pub(super) fn read(read: &mut Read, manifest: &Node, api_version: &str, kind: &s
     for (annotation, value) in LEAVE_ALONE {
         let set = annotations.and_then(|annotations| annotations.member(annotation)).and_then(Node::text);
         if set == Some(value) {
-            read.unmanaged(manifest.line, resource, format!("its annotation {annotation} is {value}"));
+            read.unmanaged(manifest.line, resource, &format!("its annotation {annotation} is {value}"));
             return;
         }
     }
@@ -63,8 +63,8 @@ pub(super) fn read(read: &mut Read, manifest: &Node, api_version: &str, kind: &s
 impl Read {
     /// Something that is declared but asks to be left alone. It is not deleted either: who declares it again finds it as it
     /// was.
-    fn unmanaged(&mut self, line: usize, resource: Resource, message: String) {
-        self.skipped(line, Reason::Unmanaged, &message, resource.kind(), Some(resource.name()));
+    fn unmanaged(&mut self, line: usize, resource: Resource, message: &str) {
+        self.skipped(line, Reason::Unmanaged, message, resource.kind(), Some(resource.name()));
         self.unmanaged.push(resource);
     }
 }

@@ -21,7 +21,6 @@ use crate::in_process::{self, Record, RecordsError};
 use crate::node::Node;
 use crate::partition::Partition;
 use crate::topics::{NewTopic, TopicError};
-use uuid::Uuid;
 
 /// A broker's topics, without a socket in between. Cheap to clone; it does not keep the broker running.
 #[derive(Debug, Clone)]

@@ -318,6 +318,8 @@ mod tests {
             (&["--prune"], "there is no --declare"),
             (&["apply"], "--filename"),
             (&["apply", "-f", "x", "--prune"], "--remember"),
+            (&["diff", "-f=x", "--bootstrap=y", "--connect=z"], "Diff"),
+            (&["selftest", "--bootstrap", "y"], "Selftest"),
         ] {
             let error = format!("{:#}", ask(args).unwrap_err());
             assert!(error.contains(expected), "{args:?}: {error}");

@@ -24,7 +24,7 @@ pub(crate) struct DiffArgs {
     cluster: ClusterArgs,
 
     /// The Connect cluster's REST API; without it, connectors are reported as failing
-    #[arg(long, value_name = "URL", env = "CONNECT_URL", hide_env_values = true)]
+    #[arg(long, alias = "connect", value_name = "URL", env = "CONNECT_URL", hide_env_values = true)]
     connect_url: Option<String>,
 
     /// Delete what was declared once and is declared no more, as the file of --remember knows
@@ -50,7 +50,7 @@ pub(crate) struct ExportArgs {
     cluster: ClusterArgs,
 
     /// The Connect cluster's REST API; without it, there are only topics
-    #[arg(long, value_name = "URL", env = "CONNECT_URL", hide_env_values = true)]
+    #[arg(long, alias = "connect", value_name = "URL", env = "CONNECT_URL", hide_env_values = true)]
     connect_url: Option<String>,
 
     /// The label strimzi.io/cluster of every manifest

@@ -50,7 +50,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct ClusterArgs {
     /// Brokers to begin with [default: bootstrap.servers of --command-config, or 127.0.0.1:9092]
-    #[arg(long, value_name = "HOST:PORT,…")]
+    #[arg(long, alias = "bootstrap", value_name = "HOST:PORT,…")]
     bootstrap_server: Option<String>,
 
     /// Properties of a Kafka client: security.protocol, sasl.*, ssl.* (PEM)

@@ -554,6 +554,9 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
     if recovered.rebuilt {
         rebuilt_from.get_or_insert(last);
     }
+    if let Some(from) = rebuilt_from {
+        producer_snapshot::remove_behind(dir, from)?;
+    }
     let active = Some(ActiveSegment::open(dir, last, config, &recovered)?);
     Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from })
 }
@@ -606,6 +609,7 @@ fn cut_at(
     for later in dir.disk.offsets_of(dir, LOG)?.into_iter().rev().filter(|offset| *offset > base_offset) {
         Segment::sealed(dir.clone(), later).remove()?;
     }
+    producer_snapshot::remove_behind(dir, base_offset)?;
     let active = ActiveSegment::open(dir, base_offset, config, recovered)?;
     Ok((active, recovered.next_offset))
 }

@@ -73,6 +73,13 @@ pub(crate) fn read_newest(
     Ok(None)
 }
 
+/// Removes the snapshots behind an offset, before what follows from the batches there is made anew: should that be cut off,
+/// the next one to open the log must not take it for done.
+pub(crate) fn remove_behind(dir: &Dir, offset: i64) -> Result<(), Error> {
+    let offsets = dir.disk.offsets_of(dir, PRODUCER_SNAPSHOT)?.into_iter().filter(|found| *found > offset);
+    offsets.rev().try_for_each(|found| dir.disk.remove_if_present(&segment_file(dir, found, PRODUCER_SNAPSHOT)))
+}
+
 /// Hands the newest snapshot to the disk.
 pub(crate) fn flush(dir: &Dir) -> Result<(), Error> {
     match dir.disk.offsets_of(dir, PRODUCER_SNAPSHOT)?.last() {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use brooklet_protocol::messages::ListGroupsRequest;
 use brooklet_tests::broker::BrokerProcess;
@@ -20,6 +20,8 @@ const STEP: usize = 60;
 
 struct Story {
     broker: BrokerProcess,
+    /// The first record's timestamp: about now, so that none is too old to be kept.
+    base_ms: u128,
     written: usize,
     gone: Vec<Member>,
 }
@@ -33,7 +35,8 @@ impl Story {
             "group.consumer.heartbeat.interval.ms=500",
         ]);
         Client("franz-go").run(&["create", &broker.bootstrap(), TOPIC, "4"]);
-        Self { broker, written: 0, gone: Vec::new() }
+        let base_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        Self { broker, base_ms, written: 0, gone: Vec::new() }
     }
 
     fn join(&self, client: &'static str, protocol: &str) -> Member {
@@ -47,8 +50,8 @@ impl Story {
             let distinct: BTreeSet<i32> = owned.iter().flatten().copied().collect();
             owned.iter().all(|owned| owned.len() == 4 / members.len()) && distinct.len() == 4
         });
-        let (first, count) = (self.written.to_string(), STEP.to_string());
-        Client("franz-go").run(&["produce", &self.broker.bootstrap(), TOPIC, "4", "none", &first, &count]);
+        let (first, count, base_ms) = (self.written.to_string(), STEP.to_string(), self.base_ms.to_string());
+        Client("franz-go").run(&["produce", &self.broker.bootstrap(), TOPIC, "4", "none", &first, &count, &base_ms]);
         self.written += STEP;
         wait_until(what, PATIENCE, || {
             let read = |members: &mut dyn Iterator<Item = &Member>| -> BTreeSet<(i32, i64)> {

@@ -29,8 +29,13 @@
 {{- if .external.enabled }}
 {{- fail "listeners.external: write Strimzi's own external listener, with a Kafka of yours and strimzi.createCluster=false" }}
 {{- end }}
-{{- else if not $.Values.outside.bootstrapServers }}
+{{- else }}
+{{- if not $.Values.outside.bootstrapServers }}
 {{- fail "outside.bootstrapServers: backend=none needs the address of the cluster to use" }}
+{{- end }}
+{{- if $.Values.declared.prune }}
+{{- fail "declared.prune: a CronJob does not remember what was once declared; delete it by hand, or with `brooklet apply --prune --remember FILE`" }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if and (eq .Values.backend "strimzi") (or .Values.topicsFrom .Values.connect.connectorsFrom) }}

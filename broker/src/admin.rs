@@ -1,5 +1,6 @@
 //! The admin port: whether the broker lives, whether it is ready, what it is, and how it stands with what is declared.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -44,6 +45,30 @@ pub(crate) struct AdminState {
     pub(crate) declared: watch::Receiver<Arc<Declared>>,
     /// Who tells of metrics, once there is a broker.
     pub(crate) metrics: watch::Receiver<Option<MetricsSource>>,
+    /// Who tells of more, once there are connectors.
+    pub(crate) more_metrics: watch::Receiver<MoreMetrics>,
+}
+
+/// Metrics of what runs beside the broker, in the text format of Prometheus.
+#[derive(Clone, Default)]
+pub(crate) struct MoreMetrics(Option<Arc<dyn Fn() -> String + Send + Sync>>);
+
+impl MoreMetrics {
+    /// What this tells whenever it is asked.
+    #[cfg_attr(not(feature = "connect"), expect(dead_code, reason = "only connectors have more to tell"))]
+    pub(crate) fn new(tell: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    fn text(&self) -> String {
+        self.0.as_ref().map(|tell| tell()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for MoreMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MoreMetrics").field(&self.0.is_some()).finish()
+    }
 }
 
 /// `/readyz`.
@@ -121,7 +146,8 @@ async fn metrics(State(state): State<AdminState>, uri: Uri) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let declared = Arc::clone(&state.declared.borrow());
-    let text = text + &declared.exposition();
+    let more = state.more_metrics.borrow().clone();
+    let text = text + &declared.exposition() + &more.text();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -2,15 +2,19 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use brooklet::{BrokerDestination, WorkerConnectors};
 use brooklet_connect_shim::connector_config::Plugins;
 use brooklet_connect_shim::debezium::PostgresConnector;
+use brooklet_connect_shim::metrics::exposition;
 use brooklet_connect_shim::rest::{LogLevels, RestServer};
 use brooklet_connect_shim::runtime::{Herder, WorkerSettings};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::admin::MoreMetrics;
 
 /// Where Connect's own REST API is, if nothing is said.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:8083";
@@ -76,6 +80,15 @@ impl Connect {
     /// The connectors, to be declared.
     pub(crate) fn connectors(&self) -> WorkerConnectors {
         WorkerConnectors::new(self.herder.clone())
+    }
+
+    /// Tells the figures of the connectors' tasks, for `/metrics`.
+    pub(crate) fn metrics(&self) -> MoreMetrics {
+        let herder = self.herder.clone();
+        MoreMetrics::new(move || {
+            let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            exposition(&herder.task_figures(), i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+        })
     }
 
     /// Ends the connectors' tasks. What they have written is kept with its offsets.

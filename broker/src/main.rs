@@ -26,7 +26,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{fmt, reload};
 
-use crate::admin::{AdminState, Readiness};
+use crate::admin::{AdminState, MoreMetrics, Readiness};
 #[cfg(feature = "connect")]
 use crate::cli::ConnectAddress;
 use crate::cli::{Asked, Cli, LogFormat, Purpose, ServeArgs};
@@ -74,11 +74,13 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
     let (readiness, watching) = watch::channel(Readiness::Starting);
     let (tell_declared, declared) = watch::channel(Arc::default());
     let (tell_metrics, metrics) = watch::channel(None);
+    let (tell_more_metrics, more_metrics) = watch::channel(MoreMetrics::default());
     let admin = match &asked.admin {
         None => None,
         Some(address) => {
             let (listener, bound) = admin::bind(address).await?;
-            tokio::spawn(admin::serve(listener, AdminState { readiness: watching, declared, metrics }));
+            let state = AdminState { readiness: watching, declared, metrics, more_metrics };
+            tokio::spawn(admin::serve(listener, state));
             Some(bound)
         }
     };
@@ -99,6 +101,11 @@ async fn serve(asked: Asked, set_levels: SetLevels, started: Instant) -> anyhow:
         Some((listener, bound)) => Some(Connect::start(broker.destination(), listener, bound).await?),
         None => None,
     };
+    #[cfg(feature = "connect")]
+    let more_told = connect.as_ref().map(Connect::metrics).unwrap_or_default();
+    #[cfg(not(feature = "connect"))]
+    let more_told = MoreMetrics::default();
+    tell_more_metrics.send_replace(more_told);
     let declaring = CancellationToken::new();
     let applied = async {
         let Some(settings) = asked.declared.clone() else {

@@ -166,6 +166,30 @@ impl SnapshotFigures {
     }
 }
 
+/// The figures of connectors' tasks, each under its connector's name, in the text format of Prometheus, at this time
+/// (milliseconds since 1970).
+pub fn exposition(tasks: &[(String, TaskFigures)], now_ms: i64) -> String {
+    let mut by_name: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (connector, figures) in tasks {
+        for Sample { name, context, table, value } in figures.samples(now_ms) {
+            let mut labels = vec![
+                ("plugin", "postgres"),
+                ("connector", connector),
+                ("task", "0"),
+                ("name", &figures.server),
+                ("context", context),
+            ];
+            labels.extend(table.as_deref().map(|table| ("table", table)));
+            let label = |(label, text): (&str, &str)| {
+                format!("{label}=\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+            };
+            let labels = labels.into_iter().map(label).collect::<Vec<_>>().join(",");
+            by_name.entry(name).or_default().push(format!("{name}{{{labels}}} {value}\n"));
+        }
+    }
+    by_name.into_iter().map(|(name, samples)| format!("# TYPE {name} gauge\n{}", samples.concat())).collect()
+}
+
 fn count(number: u64) -> f64 {
     number as f64
 }
@@ -190,5 +214,9 @@ mod tests {
         assert_eq!(value("debezium_metrics_SnapshotDurationInSeconds"), Some(3.0));
         assert_eq!(value("debezium_metrics_RowsScanned"), Some(3.0));
         assert_eq!(value("debezium_metrics_LastTransactionId"), None);
+        let text = exposition(&[("a\"b".to_owned(), metrics.figures())], 4_000);
+        let rows = "# TYPE debezium_metrics_RowsScanned gauge\ndebezium_metrics_RowsScanned{plugin=\"postgres\",\
+                    connector=\"a\\\"b\",task=\"0\",name=\"\",context=\"snapshot\",table=\"public.a\"} 3\n";
+        assert!(text.contains(rows), "{text}");
     }
 }

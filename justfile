@@ -70,7 +70,7 @@ deny:
 # Figures of the static binary on this machine: size, start, memory, and what 10 GiB, 1,000 topics and 10,000 partitions
 # cost (needs 15 GB of disk for some minutes).
 figures:
-    BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test figures --test storage_figures \
+    BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test figures --test storage_figures --test change_figures \
         -- --ignored --nocapture --test-threads=1
 
 # The static binary: target/x86_64-unknown-linux-gnu/dist/brooklet.

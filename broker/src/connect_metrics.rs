@@ -36,8 +36,13 @@ pub(crate) fn write(out: &mut Exposition, herder: &Herder, each: bool) {
             out.begin(sample.name, "As Debezium shows it", "gauge");
             last = sample.name;
         }
-        let mut labels =
-            vec![("plugin", "postgres"), ("name", server), ("context", sample.context), ("connector", connector)];
+        let mut labels = vec![
+            ("plugin", "postgres"),
+            ("name", server),
+            ("context", sample.context),
+            ("connector", connector),
+            ("task", "0"),
+        ];
         labels.extend(sample.table.as_deref().map(|table| ("table", table)));
         out.sample(sample.name, &labels, sample.value);
     }

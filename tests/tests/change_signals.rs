@@ -103,6 +103,17 @@ fn a_signal_of_a_topic_starts_a_snapshot_that_writes_nothing() {
     assert_eq!(rows, table);
     assert_eq!(ids(&bootstrap, "shop.public.other"), [] as [i64; 0]);
 
+    let (_, metrics) = broker.admin("/metrics");
+    let figure = |name: &str| {
+        let named =
+            format!("debezium_metrics_{name}{{plugin=\"postgres\",connector=\"shop\",task=\"0\",name=\"shop\",");
+        let line = metrics.lines().find(|line| line.starts_with(&named));
+        line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value.parse::<f64>().unwrap())
+    };
+    assert_eq!(figure("Connected"), Some(1.0), "{metrics}");
+    assert_eq!(figure("SnapshotSkipped"), Some(1.0));
+    assert!(figure("TotalNumberOfUpdateEventsSeen") > Some(0.0) && figure("SlotLagBytes").is_some());
+
     // The signal was taken once and for all, and is not taken again by whoever comes next.
     let committed = || LogClient::connect(&bootstrap).committed_offset("kafka-signal", "shop-signal", 0);
     wait_until("the group has read the signals", PATIENCE, || committed() == Some(2));

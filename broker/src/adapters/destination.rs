@@ -173,10 +173,11 @@ impl Destination for BrokerDestination {
         offset: i64,
     ) -> BoxFuture<'a, Result<(), DestinationError>> {
         Box::pin(async move {
-            let topic_id = self.node.topics.by_name(topic).map_or(Uuid::nil(), |topic| topic.id());
+            let unknown = || DestinationError::UnknownPartition { topic: topic.to_owned(), partition };
+            let found = self.node.topics.by_name(topic).ok_or_else(unknown)?;
             let offset = OffsetToCommit {
                 topic: topic.to_owned(),
-                topic_id,
+                topic_id: found.id(),
                 partition,
                 offset,
                 leader_epoch: -1,

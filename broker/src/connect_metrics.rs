@@ -38,10 +38,10 @@ pub(crate) fn write(out: &mut Exposition, herder: &Herder, each: bool) {
         }
         let mut labels = vec![
             ("plugin", "postgres"),
-            ("name", server),
-            ("context", sample.context),
             ("connector", connector),
             ("task", "0"),
+            ("name", server),
+            ("context", sample.context),
         ];
         labels.extend(sample.table.as_deref().map(|table| ("table", table)));
         out.sample(sample.name, &labels, sample.value);

@@ -250,7 +250,7 @@ fn a_connectors_config_map_is_edited_while_it_runs() {
     let metrics = broker.admin("/metrics").1;
     for expected in [
         "kafka_connect_connector_status{connector=\"items\",status=\"running\"} 1\n",
-        "debezium_metrics_SnapshotRunning{plugin=\"postgres\",name=\"shop\",context=\"snapshot\",connector=\"items\"} 0\n",
+        "debezium_metrics_SnapshotRunning{plugin=\"postgres\",connector=\"items\",task=\"0\",name=\"shop\",context=\"snapshot\"} 0\n",
         "brooklet_declared_resources{status=\"ready\"} 1\n",
     ] {
         assert!(metrics.contains(expected), "{expected}: {metrics}");

@@ -9,7 +9,6 @@ use brooklet_connect_shim::{
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::records::Record as StoredRecordParts;
 use bytes::Bytes;
-use uuid::Uuid;
 
 use super::transactional_producer::BrokerProducer;
 use crate::broker::Broker;

@@ -198,6 +198,12 @@ fn masked(word: &str) -> String {
     let rest = &word[bare.len()..];
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let base64 = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    // An id may be of letters alone, but hardly of letters that make words.
+    let is_random = |text: &str| {
+        let small_then_large =
+            text.as_bytes().windows(2).filter(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
+        text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'-') || small_then_large.count() >= 3
+    };
     let is_uuid = |text: &str| text.len() == 36 && text.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
     let tail = bare.len().checked_sub(36).filter(|start| bare.is_char_boundary(*start)).unwrap_or_default();
     if bare.contains("-test-") {
@@ -206,7 +212,7 @@ fn masked(word: &str) -> String {
         format!("TIME{rest}")
     } else if is_uuid(&bare[tail..]) {
         format!("{}UUID{rest}", &bare[..tail])
-    } else if bare.len() == 22 && bare.chars().all(base64) && bare.chars().any(|c| c.is_ascii_digit() || c == '-') {
+    } else if bare.len() == 22 && bare.chars().all(base64) && is_random(bare) {
         format!("ID{rest}")
     } else {
         word.to_owned()

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
@@ -49,6 +50,8 @@ pub(crate) struct IncrementalSnapshot {
     by_key: HashMap<RowKey, usize>,
     /// Without a signal table: the chunk is as new as the stream once it has come here.
     ends_at: Option<Lsn>,
+    /// The last transactions that the stream has told whole.
+    told: VecDeque<u32>,
     /// How many rows of the current table were read.
     scanned: usize,
     notices: Vec<Notice>,
@@ -69,6 +72,12 @@ pub(crate) struct Reader<'a> {
     pub(crate) schemas: &'a mut Schemas,
     pub(crate) connection: &'a mut Connection,
 }
+
+/// How many transactions may be on their way from the log to where others see them: more than there are connections.
+const TOLD: usize = 1024;
+/// How often it is asked whether all of them are seen, and how long in between.
+const ASKED: u32 = 2000;
+const BETWEEN: Duration = Duration::from_millis(5);
 
 const COLLECTIONS: &str = "incremental_snapshot_collections";
 const CORRELATION: &str = "incremental_snapshot_correlation_id";
@@ -347,6 +356,7 @@ impl IncrementalSnapshot {
     /// the same.
     async fn read_chunk_only(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
         self.clear_window();
+        self.wait_for_told(reader.connection).await?;
         self.read_next_rows(reader).await?;
         if self.window.is_empty() {
             return Ok(());
@@ -360,6 +370,27 @@ impl IncrementalSnapshot {
         // The end of a transaction follows, so that the stream comes there although nothing is changed.
         let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN NULL::xid8 ELSE pg_current_xact_id() END";
         reader.connection.query(sql).await.context(context)?;
+        Ok(())
+    }
+
+    /// Notes a transaction that the stream has told whole.
+    pub(crate) fn note_told(&mut self, xid: u32) {
+        self.told.truncate(TOLD - 1);
+        self.told.push_front(xid);
+    }
+
+    /// Waits until a reader sees all that the stream has told: a transaction is in the log, and may be streamed, a moment before
+    /// others see it. What is read must not be older than what was told.
+    async fn wait_for_told(&self, connection: &mut Connection) -> Result<(), ConnectorError> {
+        for _ in 0..ASKED {
+            let rows = connection.query("SELECT pg_current_snapshot()").await.context("Reading a snapshot failed")?;
+            let unseen = rows.single().is_some_and(|snapshot| self.told.iter().any(|xid| !is_seen(*xid, snapshot)));
+            if !unseen {
+                return Ok(());
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
+        tracing::warn!("a transaction was streamed long ago that nobody sees yet; what is read may be older than it");
         Ok(())
     }
 
@@ -466,6 +497,16 @@ impl IncrementalSnapshot {
     }
 }
 
+/// Whether a transaction that is in the log is seen by who has this snapshot (`xmin:xmax:xip_list`, PostgreSQL's docs, "Transaction ID
+/// and Snapshot Information Functions").
+fn is_seen(xid: u32, snapshot: &str) -> bool {
+    let mut parts = snapshot.splitn(3, ':').skip(1);
+    // The stream tells the lower half of these numbers.
+    let low = |text: &str| text.parse::<u64>().ok().map(|full| full as u32);
+    let before_end = parts.next().and_then(low).is_some_and(|xmax| (xid.wrapping_sub(xmax) as i32) < 0);
+    before_end && !parts.next().unwrap_or_default().split(',').any(|running| low(running) == Some(xid))
+}
+
 /// The tables that patterns mean: those that match, or the one that is named.
 async fn expand(patterns: &[String], reader: &mut Reader<'_>) -> Result<Vec<TableId>, ConnectorError> {
     let names = Catalog(reader.connection).table_names().await.context("Reading the catalog failed")?;
@@ -488,4 +529,28 @@ async fn expand(patterns: &[String], reader: &mut Reader<'_>) -> Result<Vec<Tabl
 /// Now, as `2024-02-29T13:14:15.123456Z`.
 fn timestamp() -> String {
     super::types::iso_micros(super::event::now_micros())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_seen_once_it_runs_no_more() {
+        assert!(is_seen(700, "747:751:747,749"));
+        assert!(is_seen(748, "747:751:747,749"));
+        assert!(!is_seen(749, "747:751:747,749"));
+        assert!(!is_seen(751, "747:751:747,749"), "it began after the last that is over");
+        assert!(is_seen(750, "751:751:"));
+        // The numbers' upper half counts how often the lower one began anew.
+        assert!(is_seen(u32::MAX, "4294967300:4294967300:"));
+        assert!(!is_seen(3, "4294967299:4294967301:4294967299"));
+    }
+
+    #[test]
+    fn what_was_told_last_is_remembered() {
+        let mut snapshot = IncrementalSnapshot::default();
+        (0..3000).for_each(|xid| snapshot.note_told(xid));
+        assert_eq!((snapshot.told.len(), snapshot.told.front()), (TOLD, Some(&2999)));
+    }
 }

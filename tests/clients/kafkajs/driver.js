@@ -196,6 +196,8 @@ async function leave(consumer) {
   }, LEAVE_LIMIT_MS)
   await consumer.disconnect()
   clearTimeout(stuck)
+  // Or again for a connection that it opens anew after it has left.
+  process.stdout.write('', () => process.exit(0))
 }
 
 async function group(bootstrap, topic, groupId, sessionTimeout) {

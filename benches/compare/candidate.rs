@@ -192,7 +192,9 @@ impl Running {
             }
             Kind::Noida => {
                 let mut command = Command::new(peer(Kind::Noida).unwrap());
-                command.args(["start", "--only", "kafka", "--kafka-port", &self.port.to_string(), "--data-dir"]).arg(data);
+                command
+                    .args(["start", "--only", "kafka", "--kafka-port", &self.port.to_string(), "--data-dir"])
+                    .arg(data);
                 command
             }
             Kind::Tansu => {

@@ -307,7 +307,7 @@ pub(crate) async fn answer(
     }
     let begun = Instant::now();
     let node = Arc::clone(&cx.node);
-    let flusher = Arc::clone(cx.node.topics.flusher());
+    let flusher = node.topics.flusher();
     let seen = flusher.failures_seen();
     let reply = match cx.throttling.busy.clone() {
         None => dispatch(cx, api, body).await,

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use brooklet_protocol::coordinator::offset_commit::{OffsetCommitKey, OffsetCommitValue};
 use uuid::Uuid;
 
-use super::requests::CommittedOffset;
+use super::requests::{CommittedOffset, is_of_topic};
 
 /// Committed offsets by group.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ impl CommittedOffsets {
         let mut keys = Vec::new();
         for (group, offsets) in &self.groups {
             let of_name = offsets.range::<(String, i32), _>(range);
-            let of_topic = of_name.filter(|(_, (_, value))| value.topic_id.is_nil() || value.topic_id == id);
+            let of_topic = of_name.filter(|(_, (_, value))| is_of_topic(value.topic_id, id));
             keys.extend(of_topic.map(|((topic, partition), _)| key(group, topic, *partition)));
         }
         keys

@@ -159,6 +159,11 @@ pub(crate) struct TransactionalCommit {
     pub(crate) guard: Option<VerificationGuard>,
 }
 
+/// Whether what was committed under this topic id is of that topic. Where the id is not known, the topic's name has to do.
+pub(crate) fn is_of_topic(committed: Uuid, topic: Uuid) -> bool {
+    committed.is_nil() || committed == topic
+}
+
 /// A committed offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommittedOffset {

@@ -11,7 +11,7 @@ use brooklet_protocol::messages::alter_share_group_offsets_response::{
 use brooklet_protocol::messages::{AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse};
 use brooklet_protocol::{ErrorCode, StrBytes};
 
-use super::group_protocols::check_share;
+use super::group_protocols::{SHARE_IS_OFF, check_share};
 use super::share_group_state::outcome;
 use super::text;
 use crate::apis::{Api, RequestContext};
@@ -26,9 +26,7 @@ pub(crate) async fn handle(
 ) -> AlterShareGroupOffsetsResponse {
     let response = AlterShareGroupOffsetsResponse::default();
     if let Err(error) = check_share(cx) {
-        return response
-            .with_error_code(error.code())
-            .with_error_message(Some(text("share groups are switched off (share.version)")));
+        return response.with_error_code(error.code()).with_error_message(Some(text(SHARE_IS_OFF)));
     }
     if request.group_id.is_empty() {
         return response

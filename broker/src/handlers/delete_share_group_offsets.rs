@@ -6,7 +6,7 @@ use brooklet_protocol::messages::delete_share_group_offsets_response::DeleteShar
 use brooklet_protocol::messages::{DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse};
 use brooklet_protocol::{ErrorCode, StrBytes};
 
-use super::group_protocols::check_share;
+use super::group_protocols::{SHARE_IS_OFF, check_share};
 use super::share_group_state::outcome;
 use super::text;
 use crate::apis::{Api, RequestContext};
@@ -20,9 +20,7 @@ pub(crate) async fn handle(
 ) -> DeleteShareGroupOffsetsResponse {
     let response = DeleteShareGroupOffsetsResponse::default();
     if let Err(error) = check_share(cx) {
-        return response
-            .with_error_code(error.code())
-            .with_error_message(Some(text("share groups are switched off (share.version)")));
+        return response.with_error_code(error.code()).with_error_message(Some(text(SHARE_IS_OFF)));
     }
     if request.group_id.is_empty() {
         return response

@@ -7,6 +7,9 @@ use brooklet_protocol::ErrorCode;
 use crate::apis::RequestContext;
 use crate::features::{GROUP_VERSION, SHARE_VERSION, STREAMS_VERSION};
 
+/// What is said of share groups that are not, where there is room for a message.
+pub(super) const SHARE_IS_OFF: &str = "share groups are switched off (share.version)";
+
 /// Whether consumer groups (KIP-848) are.
 pub(super) fn check_consumer(cx: &RequestContext) -> Result<(), ErrorCode> {
     offered(is_on(cx, GROUP_VERSION) && is_named(cx, "consumer"))

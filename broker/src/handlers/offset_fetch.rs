@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{text, topic_name};
 use crate::apis::{Api, RequestContext};
-use crate::groups::requests::CommittedOffset;
+use crate::groups::requests::{CommittedOffset, is_of_topic};
 use crate::groups::runtime::OffsetsWanted;
 
 pub(crate) const API: Api = Api::new::<OffsetFetchRequest>("OffsetFetch", 1..=10);
@@ -100,8 +100,8 @@ type Fetched = Result<Option<CommittedOffset>, ErrorCode>;
 
 /// An offset that was committed for another topic of that name is none.
 fn without_those_of_another(id: Uuid, fetched: &mut Fetched) {
-    let is_of = |offset: &CommittedOffset| offset.topic_id.is_nil() || offset.topic_id == id;
-    *fetched = std::mem::replace(fetched, Ok(None)).map(|offset| offset.filter(is_of));
+    let of_topic = |offset: &CommittedOffset| is_of_topic(offset.topic_id, id);
+    *fetched = std::mem::replace(fetched, Ok(None)).map(|offset| offset.filter(of_topic));
 }
 
 async fn offsets(

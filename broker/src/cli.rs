@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use brooklet::config::{ENVIRONMENT_PREFIX, Origin, Settings};
+use brooklet::config::{BrokerConfig, ENVIRONMENT_PREFIX, Origin, Settings};
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
@@ -190,12 +190,15 @@ impl ServeArgs {
         {
             bail!("--listen and --set listeners=… both say where to listen; use one of them");
         }
+        let config = BrokerConfig::resolve(&settings.layers()?)?;
         let data_dir = match (self.ephemeral, self.data_dir) {
             (true, _) => None,
             (false, Some(path)) => Some(path),
-            (false, None) => Some(configured_data_dir(&settings)?),
+            // `log.dirs` or `log.dir`, or their default.
+            (false, None) => Some(config.log_dir),
         };
-        let declared = declared_settings(self.declare, self.prune, &settings)?;
+        let paths = if self.declare.is_empty() { config.declare } else { self.declare };
+        let declared = declared_settings(paths, self.prune || config.declare_prune)?;
         let admin = Some(self.admin).filter(|address| address != OFF);
         #[cfg(feature = "connect")]
         let connect = match self.connect {
@@ -229,21 +232,7 @@ fn read_settings(path: &Path) -> anyhow::Result<Settings> {
     Ok(Settings::from_file(path, &text)?)
 }
 
-/// `log.dirs` or `log.dir`, or their default.
-fn configured_data_dir(settings: &Settings) -> anyhow::Result<PathBuf> {
-    let layers = settings.layers()?;
-    Ok(brooklet::config::BrokerConfig::resolve(&layers)?.log_dir)
-}
-
-/// What is declared: by flags, else by `brooklet.declare`.
-fn declared_settings(
-    flags: Vec<PathBuf>,
-    prune: bool,
-    settings: &Settings,
-) -> anyhow::Result<Option<DeclaredSettings>> {
-    let config = brooklet::config::BrokerConfig::resolve(&settings.layers()?)?;
-    let paths = if flags.is_empty() { config.declare } else { flags };
-    let prune = prune || config.declare_prune;
+fn declared_settings(paths: Vec<PathBuf>, prune: bool) -> anyhow::Result<Option<DeclaredSettings>> {
     if paths.is_empty() && prune {
         bail!("--prune deletes what --declare declares no more, and there is no --declare");
     }

@@ -141,8 +141,7 @@ fn of_topics(out: &mut Exposition, node: &Node, of_each: bool) {
     let mut logs = Vec::new();
     for topic in &all {
         // To open a log only to tell of it would cost more than the figure is worth.
-        let opened = topic.partitions().iter().filter(|partition| partition.is_open()).cloned().collect::<Vec<_>>();
-        for partition in opened {
+        for partition in topic.partitions().iter().filter(|partition| partition.is_open()) {
             if let Ok(view) = partition.view() {
                 logs.push((topic.name().to_owned(), partition.index().to_string(), Arc::clone(view)));
             }

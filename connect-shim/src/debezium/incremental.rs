@@ -25,6 +25,8 @@ use crate::postgres::{Catalog, Connection, Lsn, identifier, literal};
 /// A row as texts, and what tells it from others.
 pub(crate) type OwnedRow = Vec<Option<Vec<u8>>>;
 type RowKey = Vec<Option<Vec<u8>>>;
+/// What is left of the rows that were read of a table.
+pub(crate) type Chunk = (Arc<CapturedTable>, Vec<OwnedRow>);
 
 /// A table that is to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,7 +209,7 @@ impl IncrementalSnapshot {
     }
 
     /// The second row has come: what is to be sent, and of which table. `None` if it is not of the chunk under way.
-    pub(crate) fn close_window(&mut self, id: &str) -> Option<(Arc<CapturedTable>, Vec<OwnedRow>)> {
+    pub(crate) fn close_window(&mut self, id: &str) -> Option<Chunk> {
         if !self.is_current(id) {
             return None;
         }
@@ -222,7 +224,7 @@ impl IncrementalSnapshot {
     }
 
     /// What is to be sent of a chunk that was read without a signal table, and of which table.
-    pub(crate) fn end_chunk(&mut self) -> Option<(Arc<CapturedTable>, Vec<OwnedRow>)> {
+    pub(crate) fn end_chunk(&mut self) -> Option<Chunk> {
         self.ends_at = None;
         let rows = self.window.drain(..).flatten().collect();
         self.clear_window();

@@ -127,6 +127,8 @@ impl PostgresConnectorConfig {
         let p = Properties(properties);
         let signal_tables = signal_tables(&p)?;
         let binary = p.one_of("binary.handling.mode")?;
+        let signal_channels = split(p.text("signal.enabled.channels").unwrap_or("source"));
+        let notification_channels = split(p.text("notification.enabled.channels").unwrap_or_default());
         Ok(Self {
             connection: connection(&p)?,
             slot_name: slot_name(&p)?,
@@ -185,12 +187,12 @@ impl PostgresConnectorConfig {
                 None => LsnFlushMode::Manual,
             },
             log_position_check: p.flag("internal.log.position.check.enable", true)?,
-            signal_channels: split(p.text("signal.enabled.channels").unwrap_or("source")),
             signal_file: p.text("signal.file").unwrap_or("file-signals.txt").to_owned(),
             signal_poll_interval: p.millis("signal.poll.interval.ms", 5000)?.max(Duration::from_millis(50)),
-            signal_topic: signal_topic(&p)?,
-            notification_channels: split(p.text("notification.enabled.channels").unwrap_or_default()),
-            notification_topic: notification_topic(&p)?,
+            signal_topic: signal_topic(&p, &signal_channels)?,
+            signal_channels,
+            notification_topic: notification_topic(&p, &notification_channels)?,
+            notification_channels,
             read_only: p.flag("read.only", false)?,
             incremental_chunk_size: p.number("incremental.snapshot.chunk.size", 1024u32)?.max(1),
             watermarking: p.one_of("incremental.snapshot.watermarking.strategy")?,
@@ -252,8 +254,8 @@ fn stream_params(text: &str) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
 }
 
-fn signal_topic(p: &Properties<'_>) -> Result<Option<SignalTopicConfig>, ConfigError> {
-    if !split(p.text("signal.enabled.channels").unwrap_or("source")).iter().any(|channel| channel == "kafka") {
+fn signal_topic(p: &Properties<'_>, channels: &[String]) -> Result<Option<SignalTopicConfig>, ConfigError> {
+    if !channels.iter().any(|channel| channel == "kafka") {
         return Ok(None);
     }
     // The broker's own topic is read. That Debezium would not start without is said all the same.
@@ -265,11 +267,9 @@ fn signal_topic(p: &Properties<'_>) -> Result<Option<SignalTopicConfig>, ConfigE
     Ok(Some(SignalTopicConfig { topic, group: p.text("signal.kafka.groupId").unwrap_or("kafka-signal").to_owned() }))
 }
 
-fn notification_topic(p: &Properties<'_>) -> Result<Option<String>, ConfigError> {
+fn notification_topic(p: &Properties<'_>, channels: &[String]) -> Result<Option<String>, ConfigError> {
     let topic = p.text("notification.sink.topic.name").map(str::to_owned);
-    let to_sink =
-        split(p.text("notification.enabled.channels").unwrap_or_default()).iter().any(|channel| channel == "sink");
-    if to_sink && topic.is_none() {
+    if channels.iter().any(|channel| channel == "sink") && topic.is_none() {
         return Err(error("notification.sink.topic.name", definition::NO_NOTIFICATION_TOPIC));
     }
     Ok(topic)

@@ -51,7 +51,9 @@ impl Streaming<'_> {
             }
             Message::Commit(commit) => {
                 let xid = self.state.transaction.take().map(|transaction| transaction.xid);
-                if let Some(xid) = xid.and_then(|xid| u32::try_from(xid).ok()) {
+                if self.config.read_only
+                    && let Some(xid) = xid.and_then(|xid| u32::try_from(xid).ok())
+                {
                     self.incremental.note_told(xid);
                 }
                 self.state.resume.commit();

@@ -7,7 +7,7 @@ use crate::data::Value;
 use crate::debezium::config::Operation;
 use crate::debezium::error::ConnectorError;
 use crate::debezium::event::Change;
-use crate::debezium::incremental::{OwnedRow, Reader};
+use crate::debezium::incremental::{Chunk, OwnedRow, Reader};
 use crate::debezium::notification::Notice;
 use crate::debezium::schemas::CapturedTable;
 use crate::debezium::signal::{Signal, SignalRecord};
@@ -63,7 +63,13 @@ impl Streaming<'_> {
 
     /// Ends a chunk without rows in a signal table, now that the stream has come to where the chunk was read.
     pub(super) async fn end_chunk(&mut self) -> Result<(), ConnectorError> {
-        let Some((table, rows)) = self.incremental.end_chunk() else { return Ok(()) };
+        let chunk = self.incremental.end_chunk();
+        self.send_chunk(chunk).await
+    }
+
+    /// Sends what is left of a chunk, if one has ended, and reads the next.
+    async fn send_chunk(&mut self, chunk: Option<Chunk>) -> Result<(), ConnectorError> {
+        let Some((table, rows)) = chunk else { return Ok(()) };
         self.window(&table, &rows)?;
         let mut reader = Reader {
             config: self.config,
@@ -113,16 +119,8 @@ impl Streaming<'_> {
             Signal::Resume => self.incremental.unpause(&mut reader).await?,
             Signal::WindowOpen => self.incremental.open_window(&record.id),
             Signal::WindowClose => {
-                if let Some((table, rows)) = self.incremental.close_window(&record.id) {
-                    self.window(&table, &rows)?;
-                    let mut reader = Reader {
-                        config: self.config,
-                        source: &self.events.source,
-                        schemas: &mut self.schemas,
-                        connection: self.catalog,
-                    };
-                    self.incremental.read_chunk(&mut reader).await?;
-                }
+                let chunk = self.incremental.close_window(&record.id);
+                self.send_chunk(chunk).await?;
             }
         }
         self.tell_notices();

@@ -102,6 +102,14 @@ impl dyn Disk {
         Ok(temporary)
     }
 
+    /// Hands a file to the disk, if it is there.
+    pub(crate) fn sync_if_present(&self, path: &Path) -> Result<(), Error> {
+        match self.sync_file(path) {
+            Err(error) if error.is_not_found() => Ok(()),
+            synced => synced,
+        }
+    }
+
     /// Hands a file, or a directory's list of names, to the disk, and waits for it.
     pub(crate) fn sync_file(&self, path: &Path) -> Result<(), Error> {
         self.sync(path).map_err(Error::io(SYNC, path))

@@ -471,10 +471,7 @@ impl PartitionLog {
         if let Some(active) = &self.active {
             let path = |extension| segment_file(&self.dir, active.shared().base_offset(), extension);
             for extension in SEGMENT_FILES {
-                match self.dir.disk.sync_file(&path(extension)) {
-                    Err(error) if error.is_not_found() => {}
-                    synced => synced?,
-                }
+                self.dir.disk.sync_if_present(&path(extension))?;
             }
         }
         self.dir.disk.sync_file(&self.dir)

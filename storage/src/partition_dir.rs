@@ -47,10 +47,7 @@ pub(crate) fn claim(dir: &Dir, id: Uuid) -> Result<(), Error> {
 
 /// Hands the topic's id to the disk, if it is there.
 pub(crate) fn sync_claim(dir: &Dir) -> Result<(), Error> {
-    match dir.disk.sync_file(&dir.join(PARTITION_METADATA)) {
-        Err(error) if error.is_not_found() => Ok(()),
-        synced => synced,
-    }
+    dir.disk.sync_if_present(&dir.join(PARTITION_METADATA))
 }
 
 /// Renames a partition's directory, so that its name is free at once, and for good: it does not come back when the machine

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use brooklet_tests::broker::{binary, free_port, signal};
-use brooklet_tests::java;
 use brooklet_tests::wire::WireClient;
+use brooklet_tests::{apache_kafka, java};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -21,9 +21,13 @@ pub(crate) enum Kind {
     /// The built binary with its defaults.
     Brooklet,
     /// One node in KRaft mode, as the Bitnami chart and `kafka-server-start.sh` run it.
-    ApacheKafka { heap: &'static [&'static str] },
-    /// The same with the smallest heap that it was seen to live in under these loads.
-    ApacheKafkaSmallest { heap: &'static [&'static str] },
+    ApacheKafka {
+        name: &'static str,
+        heap: &'static [&'static str],
+        /// Whether throughput is asked of it, or only what costs little time: a smaller heap does not change what the rows of
+        /// the one with the usual heap say, save its memory.
+        under_load: bool,
+    },
     /// franz-go's kfake on disk, in a small main of ours.
     Kfake,
     /// noida-db's Kafka, from its wheel.
@@ -54,18 +58,16 @@ impl Candidate {
     pub(crate) fn name(&self) -> &'static str {
         match self.kind {
             Kind::Brooklet => "Brooklet",
-            Kind::ApacheKafka { .. } => "Apache Kafka",
-            Kind::ApacheKafkaSmallest { .. } => "Apache Kafka, small heap",
+            Kind::ApacheKafka { name, .. } => name,
             Kind::Kfake => "kfake on disk",
             Kind::Noida => "noida-db",
             Kind::Tansu => "Tansu in memory",
         }
     }
 
-    /// Whether throughput is asked of it, or only what costs little time: a smaller heap does not change what the rows
-    /// of the one with the usual heap say, save its memory.
+    /// Whether throughput is asked of it.
     pub(crate) fn under_load(&self) -> bool {
-        !matches!(self.kind, Kind::ApacheKafkaSmallest { .. })
+        !matches!(self.kind, Kind::ApacheKafka { under_load: false, .. })
     }
 
     /// Starts it on a fresh directory and waits for the first acknowledged record.
@@ -142,29 +144,9 @@ impl Running {
     }
 
     fn prepare(&self) {
-        if !matches!(self.candidate.kind, Kind::ApacheKafka { .. } | Kind::ApacheKafkaSmallest { .. }) {
-            return;
+        if let Kind::ApacheKafka { .. } = self.candidate.kind {
+            apache_kafka::prepare(self.dir.path(), self.port, self.second_port, &[]);
         }
-        let (port, controller) = (self.port, self.second_port);
-        let lines = [
-            "process.roles=broker,controller".to_owned(),
-            "node.id=1".to_owned(),
-            format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
-            format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
-            format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
-            "controller.listener.names=CONTROLLER".to_owned(),
-            format!("log.dirs={}", self.dir.path().join("data").display()),
-            "offsets.topic.replication.factor=1".to_owned(),
-            "transaction.state.log.replication.factor=1".to_owned(),
-            "transaction.state.log.min.isr=1".to_owned(),
-            // Neither waits for members that might come: with its default, Apache Kafka lets a group wait for 3 s.
-            "group.initial.rebalance.delay.ms=0".to_owned(),
-        ];
-        std::fs::write(self.properties(), lines.join("\n")).unwrap();
-        let mut format = java::command(&java::class_path(&["kafka"]), "128m", "kafka.tools.StorageTool");
-        format.args(["format", "--standalone", "--cluster-id", "4L6g3nShT-eMCtK--X86sw", "--config"]);
-        let output = format.arg(self.properties()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn command(&self) -> Command {
@@ -176,13 +158,13 @@ impl Running {
                 command.args(["--admin", &format!("127.0.0.1:{}", self.second_port)]);
                 command
             }
-            Kind::ApacheKafka { heap } | Kind::ApacheKafkaSmallest { heap } => {
+            Kind::ApacheKafka { heap, .. } => {
                 let mut command = Command::new("java");
                 // As kafka-server-start.sh and kafka-run-class.sh have it.
                 command.args(heap).args(["-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]);
                 command.args(["-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"]);
                 command.args(["-Djava.awt.headless=true", "-cp", &java::class_path(&["kafka"]), "kafka.Kafka"]);
-                command.arg(self.properties());
+                command.arg(self.dir.path().join("server.properties"));
                 command
             }
             Kind::Kfake => {
@@ -205,10 +187,6 @@ impl Running {
                 command
             }
         }
-    }
-
-    fn properties(&self) -> PathBuf {
-        self.dir.path().join("server.properties")
     }
 }
 

@@ -48,8 +48,8 @@ fn main() {
     }
     let mut candidates = vec![
         Candidate::new(Kind::Brooklet),
-        Candidate::new(Kind::ApacheKafka { heap: &["-Xmx1G", "-Xms1G"] }),
-        Candidate::new(Kind::ApacheKafkaSmallest { heap: &["-Xmx256M"] }),
+        Candidate::new(Kind::ApacheKafka { name: "Apache Kafka", heap: &["-Xmx1G", "-Xms1G"], under_load: true }),
+        Candidate::new(Kind::ApacheKafka { name: "Apache Kafka, small heap", heap: &["-Xmx256M"], under_load: false }),
     ];
     if peers {
         candidates.extend(Candidate::installed_peers());

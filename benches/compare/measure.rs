@@ -9,6 +9,18 @@ use crate::plan::Plan;
 use crate::process::{cpu_seconds, resident};
 use crate::report::{Better, Report};
 
+type Measure = fn(&Plan, &[Running], &mut Report);
+
+/// What is measured of brokers that run side by side.
+const SECTIONS: [(&str, Measure); 6] = [
+    ("groups", groups),
+    ("latency", latency),
+    ("topics", topics),
+    ("scale", scale),
+    ("produce", produce),
+    ("consume", consume),
+];
+
 /// Runs the plan's sections.
 pub(crate) fn all(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
     if plan.has("start") {
@@ -16,23 +28,10 @@ pub(crate) fn all(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
     }
     let loaded: Vec<Candidate> = candidates.iter().copied().filter(Candidate::under_load).collect();
     let mut running: Vec<Running> = loaded.iter().map(Candidate::start).collect();
-    if plan.has("groups") {
-        groups(plan, &running, report);
-    }
-    if plan.has("latency") {
-        latency(plan, &running, report);
-    }
-    if plan.has("topics") {
-        topics(plan, &running, report);
-    }
-    if plan.has("scale") {
-        scale(plan, &running, report);
-    }
-    if plan.has("produce") {
-        produce(plan, &running, report);
-    }
-    if plan.has("consume") {
-        consume(plan, &running, report);
+    for (section, measure) in SECTIONS {
+        if plan.has(section) {
+            measure(plan, &running, report);
+        }
     }
     if plan.has("produce") || plan.has("consume") {
         for broker in &running {

@@ -1,5 +1,7 @@
 //! What the system says of a process.
 
+use brooklet_tests::process::memory;
+
 /// Ticks of the processor's clock in a second, as `/proc` counts them.
 fn ticks_a_second() -> f64 {
     rustix::param::clock_ticks_per_second() as f64
@@ -23,10 +25,6 @@ pub(crate) struct Resident {
 
 /// A process's resident memory.
 pub(crate) fn resident(pid: u32) -> Resident {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let field = |name: &str| -> f64 {
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
-    };
-    Resident { now: field("VmRSS:"), anonymous: field("RssAnon:"), peak: field("VmHWM:") }
+    let mib = |name| memory(pid, name) as f64 / f64::from(1 << 20);
+    Resident { now: mib("VmRSS"), anonymous: mib("RssAnon"), peak: mib("VmHWM") }
 }

@@ -1,7 +1,7 @@
 //! Apache Kafka itself, one node, from the jars of `scripts/setup kafka`: what every story is held against.
 
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -17,6 +17,7 @@ const START: Duration = Duration::from_secs(60);
 pub struct ApacheKafka {
     process: Option<JavaProcess>,
     dir: TempDir,
+    server_properties: PathBuf,
     port: u16,
 }
 
@@ -24,27 +25,9 @@ impl ApacheKafka {
     /// Formats a directory and starts a broker on it, with further properties.
     pub fn start(properties: &[&str]) -> Self {
         let dir = TempDir::with_prefix("apache-kafka-test-").unwrap();
-        let (port, controller) = (free_port(), free_port());
-        let mut lines = vec![
-            "process.roles=broker,controller".to_owned(),
-            "node.id=1".to_owned(),
-            format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
-            format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
-            format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
-            "controller.listener.names=CONTROLLER".to_owned(),
-            format!("log.dirs={}", dir.path().join("data").display()),
-            // One node, and no waiting for members that might come.
-            "offsets.topic.replication.factor=1".to_owned(),
-            "transaction.state.log.replication.factor=1".to_owned(),
-            "transaction.state.log.min.isr=1".to_owned(),
-            "share.coordinator.state.topic.replication.factor=1".to_owned(),
-            "share.coordinator.state.topic.min.isr=1".to_owned(),
-            "group.initial.rebalance.delay.ms=0".to_owned(),
-        ];
-        lines.extend(properties.iter().map(|property| (*property).to_owned()));
-        std::fs::write(dir.path().join("server.properties"), lines.join("\n")).unwrap();
-        let mut kafka = Self { process: None, dir, port };
-        kafka.format();
+        let port = free_port();
+        let server_properties = prepare(dir.path(), port, free_port(), properties);
+        let mut kafka = Self { process: None, dir, server_properties, port };
         kafka.start_again();
         kafka
     }
@@ -63,7 +46,7 @@ impl ApacheKafka {
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "the broker runs already");
         let mut command = java::command(&java::class_path(&["kafka"]), "384m", "kafka.Kafka");
-        command.arg(self.properties());
+        command.arg(&self.server_properties);
         let mut process = JavaProcess::start(command, &self.dir.path().join("log"));
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
@@ -83,17 +66,36 @@ impl ApacheKafka {
     pub fn kill(&mut self) {
         self.process.take().expect("the broker runs").kill();
     }
+}
 
-    fn properties(&self) -> PathBuf {
-        self.dir.path().join("server.properties")
-    }
-
-    fn format(&self) {
-        let mut command = java::command(&java::class_path(&["kafka"]), "128m", "kafka.tools.StorageTool");
-        command
-            .args(["format", "--standalone", "--cluster-id", "4L6g3nShT-eMCtK--X86sw", "--config"])
-            .arg(self.properties());
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
+/// Writes the properties of one node that is broker and controller, with further ones, and formats its directory `data`
+/// below `dir`. Returns where the properties are.
+///
+/// # Panics
+/// If Apache Kafka does not format it.
+pub fn prepare(dir: &Path, port: u16, controller: u16, properties: &[&str]) -> PathBuf {
+    let mut lines = vec![
+        "process.roles=broker,controller".to_owned(),
+        "node.id=1".to_owned(),
+        format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
+        format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
+        format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
+        "controller.listener.names=CONTROLLER".to_owned(),
+        format!("log.dirs={}", dir.join("data").display()),
+        // One node, and no waiting for members that might come.
+        "offsets.topic.replication.factor=1".to_owned(),
+        "transaction.state.log.replication.factor=1".to_owned(),
+        "transaction.state.log.min.isr=1".to_owned(),
+        "share.coordinator.state.topic.replication.factor=1".to_owned(),
+        "share.coordinator.state.topic.min.isr=1".to_owned(),
+        "group.initial.rebalance.delay.ms=0".to_owned(),
+    ];
+    lines.extend(properties.iter().map(|property| (*property).to_owned()));
+    let path = dir.join("server.properties");
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let mut command = java::command(&java::class_path(&["kafka"]), "128m", "kafka.tools.StorageTool");
+    command.args(["format", "--standalone", "--cluster-id", "4L6g3nShT-eMCtK--X86sw", "--config"]).arg(&path);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    path
 }

@@ -1,6 +1,5 @@
 //! The broker as users run it: the built binary in a process of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+use crate::{http, process};
 
 use crate::connect_rest::ConnectRest;
 
@@ -212,25 +213,13 @@ impl BrokerProcess {
 
     /// Gets a path from the admin port: status and body.
     pub fn admin(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
-        let mut reader = BufReader::new(stream);
-        let mut status = String::new();
-        reader.read_line(&mut status).unwrap();
-        let code = status.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut rest = String::new();
-        reader.read_to_string(&mut rest).unwrap();
-        (code, rest.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+        http::request(self.admin, "GET", path, "").expect("the admin port answers")
     }
 
     /// Resident memory in bytes: anonymous pages, and pages of files.
     pub fn resident(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let field = |name: &str| -> u64 {
-            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-        };
-        (field("RssAnon:"), field("RssFile:"))
+        let pid = self.pid();
+        (process::memory(pid, "RssAnon"), process::memory(pid, "RssFile"))
     }
 }
 

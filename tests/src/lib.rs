@@ -12,10 +12,12 @@ pub mod client;
 pub mod connect;
 pub mod connect_rest;
 pub mod differential;
+pub mod http;
 pub mod java;
 pub mod log_client;
 pub mod matrix;
 pub mod postgres;
+pub mod process;
 pub mod subject;
 pub mod wire;
 

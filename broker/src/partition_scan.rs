@@ -52,6 +52,7 @@ impl Partition {
 
     /// Gives `visit` each record from an offset on that a reader of what is committed sees now, at most about `max_bytes` of
     /// them, and returns the offset from which to go on. Keys and values share the log's mapping.
+    #[cfg(feature = "connect")]
     pub(crate) fn committed_records(
         &self,
         from: i64,

@@ -2,7 +2,7 @@
 //! read as they are stored, and transactions step by step. It speaks to Apache Kafka as it does to Brooklet.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brooklet_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use brooklet_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
@@ -32,6 +32,8 @@ const MAX_BATCH_BYTES: usize = 1 << 26;
 const SETTLE: Duration = Duration::from_secs(30);
 /// The most that one fetch asks for, in bytes.
 const FETCH_BYTES: i32 = 8 << 20;
+/// `UNKNOWN_TOPIC_OR_PARTITION` and `NOT_LEADER_OR_FOLLOWER`: what Kafka may say of a partition that has just been made.
+const LED_SOON: [i16; 2] = [3, 6];
 /// `CONCURRENT_TRANSACTIONS`, and what a coordinator says that is not ready yet.
 const ASK_AGAIN: [i16; 4] = [14, 15, 16, 51];
 
@@ -158,12 +160,21 @@ impl LogClient {
         if written.error_code == 0 { Ok(written.base_offset) } else { Err(written.error_code) }
     }
 
-    /// Writes a batch, and returns its base offset.
+    /// Writes a batch, and returns its base offset. As clients do, it asks again where a partition has no leader yet.
     ///
     /// # Panics
     /// If it is not acknowledged.
     pub fn produce(&mut self, topic: &str, partition: i32, batch: Bytes) -> i64 {
-        self.try_produce(topic, partition, batch, None).unwrap_or_else(|error| panic!("{topic}: error {error}"))
+        let begun = Instant::now();
+        loop {
+            match self.try_produce(topic, partition, batch.clone(), None) {
+                Ok(offset) => return offset,
+                Err(error) if LED_SOON.contains(&error) && begun.elapsed() < SETTLE => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(error) => panic!("{topic}: error {error}"),
+            }
+        }
     }
 
     /// Reads batches from an offset on; `committed` leaves out what is undecided.

@@ -74,6 +74,24 @@ fn benches(c: &mut Criterion) {
         });
     }
     group.finish();
+
+    // One entry of an index stands for 4 KiB; the rest of the way is walked from batch to batch.
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path(), 1);
+    for at in 0..100_000 {
+        let mut builder = BatchBuilder::new();
+        builder.push(at, None, Some(&[7; 1000]), &[]);
+        log.append(&ValidBatch::trusted(builder.finish().unwrap()), AppendOrigin::Client, &config).unwrap();
+    }
+    let mut group = c.benchmark_group("look up");
+    let mut timestamp = 0;
+    group.bench_function("a timestamp", |b| {
+        b.iter(|| {
+            timestamp = (timestamp + 7919) % 100_000;
+            black_box(log.view().first_at_or_after(timestamp).unwrap().unwrap())
+        });
+    });
+    group.finish();
 }
 
 criterion_group!(all, benches);

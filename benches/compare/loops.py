@@ -5,6 +5,7 @@
                                               one record in flight, each waited for: to partitions in turn, beside
                                               connections that have asked once
     loops.py BOOTSTRAP end-to-end SECONDS RATE  from before a record is given to the producer until a consumer has it
+    loops.py BOOTSTRAP changes TOPIC COUNT    from the clock's time in a captured row's column `at` until a consumer has it
     loops.py BOOTSTRAP group PROTOCOL         a fresh group's member, from its first poll to its first record
 
 Prints one JSON object; times are in milliseconds, `cpu` in microseconds of the process BROKER_PID for a record.
@@ -128,6 +129,28 @@ def end_to_end(seconds, rate):
     return quantiles(times)
 
 
+def changes(topic, count):
+    consumer = Consumer({
+        "bootstrap.servers": bootstrap, "group.id": f"changes-{uuid.uuid4().hex[:8]}", "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+    })
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    times = []
+    while len(times) < int(count):
+        message = consumer.poll(60)
+        now = time.time()
+        if message is None:
+            raise SystemExit("no change for a minute")
+        if message.error():
+            if message.error().code() in (KafkaError._PARTITION_EOF, KafkaError.UNKNOWN_TOPIC_OR_PART):
+                continue
+            raise SystemExit(str(message.error()))
+        if (event := json.loads(message.value()))["op"] == "c":
+            times.append(now - event["after"]["at"] / 1e6)
+    # The first second warms both ends.
+    return quantiles(times[int(count) // 20:])
+
+
 def group(protocol):
     create(topic)
     producer = Producer({"bootstrap.servers": bootstrap})
@@ -149,4 +172,4 @@ def group(protocol):
     return {"first": took * 1000}
 
 
-print(json.dumps({"topics": topics, "acks": acks, "end-to-end": end_to_end, "group": group}[what](*args)))
+print(json.dumps({"topics": topics, "acks": acks, "end-to-end": end_to_end, "changes": changes, "group": group}[what](*args)))

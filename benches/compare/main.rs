@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on should stop")]
 
 mod candidate;
+mod changes;
 mod clients;
 mod measure;
 mod plan;
@@ -22,7 +23,7 @@ const USAGE: &str = "compare [--quick] [--rounds N] [--only SECTION]... [--peers
 
   --quick     less data and fewer rounds: a look, not a result
   --rounds N  how often each figure is taken, turn by turn
-  --only S    start, groups, latency, topics, scale, produce, consume, restart
+  --only S    start, groups, latency, topics, scale, produce, consume, restart, changes
   --peers     the light brokers too, where scripts/setup peers has installed them
   --out DIR   where the result goes (default: target/comparison)";
 

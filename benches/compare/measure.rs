@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::candidate::{Candidate, Running};
+use crate::changes::changes;
 use crate::clients::{self, Latency, Load, Throughput};
 use crate::plan::Plan;
 use crate::process::{cpu_seconds, resident};
@@ -26,7 +27,9 @@ pub(crate) fn all(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
     if plan.has("start") {
         start(plan, candidates, report);
     }
-    let loaded: Vec<Candidate> = candidates.iter().copied().filter(Candidate::under_load).collect();
+    let side_by_side = SECTIONS.iter().any(|(section, _)| plan.has(section)) || plan.has("restart");
+    let loaded = candidates.iter().copied().filter(|candidate| side_by_side && candidate.under_load());
+    let loaded: Vec<Candidate> = loaded.collect();
     let mut running: Vec<Running> = loaded.iter().map(Candidate::start).collect();
     for (section, measure) in SECTIONS {
         if plan.has(section) {
@@ -42,6 +45,10 @@ pub(crate) fn all(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
     }
     if plan.has("restart") {
         restart(plan, &mut running, report);
+    }
+    drop(running);
+    if plan.has("changes") {
+        changes(plan, report);
     }
 }
 
@@ -156,6 +163,13 @@ fn scale(plan: &Plan, running: &[Running], report: &mut Report) {
             report.add("scale", &format!("{what}, p50"), "ms", Better::Lower, broker.name(), p50);
             let cpu = answer["cpu"].as_f64().unwrap();
             report.add("scale", &format!("{what}, processor"), "CPU µs", Better::Lower, broker.name(), cpu);
+            let (against, count) = match connections {
+                0 => ("partitions", partitions),
+                _ => ("connections", connections),
+            };
+            let x = f64::from(count);
+            report.add_point("median milliseconds to an ack", against, broker.name(), (x, p50));
+            report.add_point("CPU microseconds of a record", against, broker.name(), (x, cpu));
         }
     }
 }

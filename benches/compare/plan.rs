@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) connections: &'static [u32],
     /// Bytes on disk when a broker is started again.
     pub(crate) restart_bytes: u64,
+    /// Rows of a table whose changes are captured.
+    pub(crate) changed_rows: i64,
     /// Sections to run; all if empty.
     pub(crate) only: Vec<String>,
 }
@@ -39,6 +41,7 @@ impl Plan {
             partitions: &[1, 10, 100, 1000, 10_000],
             connections: &[1, 10, 100, 1000],
             restart_bytes: 10 << 30,
+            changed_rows: 1_000_000,
             only: Vec::new(),
         }
     }
@@ -54,6 +57,7 @@ impl Plan {
             topics: 200,
             partitions: &[1, 100, 1000],
             restart_bytes: 1 << 30,
+            changed_rows: 200_000,
             ..Self::full()
         }
     }

@@ -1,20 +1,27 @@
-//! Plots of a report: one SVG a section, each row a ratio to Apache Kafka on a logarithmic axis.
+//! Plots of a report: one SVG a section, each row a ratio to Apache Kafka on a logarithmic axis; and one a curve.
 
 use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::report::{Better, Report};
+use crate::report::{Better, Curve, Report};
 
 const WIDTH: u32 = 900;
 const ROW: u32 = 22;
 const MARGIN: u32 = 70;
+const CURVE_HEIGHT: u32 = 400;
 const AHEAD: RGBColor = RGBColor(38, 120, 90);
 const BEHIND: RGBColor = RGBColor(190, 80, 50);
 
-/// Writes a plot of each section that has ratios.
+/// Writes a plot of each section that has ratios, and of each curve.
 pub(crate) fn write(report: &Report, out: &Path) {
+    for curve in &report.curves {
+        let path = out.join(format!("{}-by-{}.svg", curve.figure, curve.against).replace([' ', ','], "-"));
+        let root = SVGBackend::new(&path, (WIDTH, CURVE_HEIGHT)).into_drawing_area();
+        draw_curve(&root, curve, &report.candidates).unwrap();
+        root.present().unwrap();
+    }
     for section in report.sections() {
         // How many times better: above 1 is ahead, whichever way the figure is good.
         let times: Vec<(String, f64)> = report
@@ -62,5 +69,32 @@ fn draw<B: DrawingBackend>(
         let from_top = rows - at as f64 - 0.25;
         Text::new(format!("{what}: {times:.2}×"), (least * 1.05, from_top), ("sans-serif", 12).into_font())
     }))?;
+    Ok(())
+}
+
+fn draw_curve<B: DrawingBackend>(
+    root: &DrawingArea<B, Shift>,
+    curve: &Curve,
+    candidates: &[&str],
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    root.fill(&WHITE)?;
+    let points = || curve.points.iter().flatten();
+    let widest = points().map(|(x, _)| *x).fold(1.0, f64::max) * 1.5;
+    let highest = points().map(|(_, y)| *y).fold(0.0, f64::max) * 1.2;
+    let mut chart = ChartBuilder::on(root)
+        .caption(format!("{} by {}", curve.figure, curve.against), ("sans-serif", 16))
+        .margin(8)
+        .x_label_area_size(24)
+        .y_label_area_size(50)
+        .build_cartesian_2d((0.8..widest).log_scale(), 0.0..highest)?;
+    chart.configure_mesh().draw()?;
+    for (at, (name, points)) in
+        candidates.iter().zip(&curve.points).filter(|(_, points)| !points.is_empty()).enumerate()
+    {
+        let color = [AHEAD, BEHIND][at % 2];
+        chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)).point_size(3))?;
+        let (x, y) = points[points.len() - 1];
+        chart.draw_series([Text::new((*name).to_owned(), (x / 2.5, y + highest / 20.0), ("sans-serif", 12))])?;
+    }
     Ok(())
 }

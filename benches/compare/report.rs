@@ -43,15 +43,24 @@ impl Row {
     }
 }
 
+/// How a figure goes with how much else there is.
+pub(crate) struct Curve {
+    pub(crate) figure: &'static str,
+    pub(crate) against: &'static str,
+    /// Points by candidate, in the report's order of candidates.
+    pub(crate) points: Vec<Vec<(f64, f64)>>,
+}
+
 /// All figures of a run.
 pub(crate) struct Report {
     pub(crate) candidates: Vec<&'static str>,
     pub(crate) rows: Vec<Row>,
+    pub(crate) curves: Vec<Curve>,
 }
 
 impl Report {
     pub(crate) fn new(candidates: &[Candidate]) -> Self {
-        Self { candidates: candidates.iter().map(Candidate::name).collect(), rows: Vec::new() }
+        Self { candidates: candidates.iter().map(Candidate::name).collect(), rows: Vec::new(), curves: Vec::new() }
     }
 
     /// Adds a sample.
@@ -64,7 +73,7 @@ impl Report {
         candidate: &str,
         value: f64,
     ) {
-        let column = self.candidates.iter().position(|name| *name == candidate).unwrap();
+        let column = self.column(candidate);
         let known = self.rows.iter().position(|row| row.section == section && row.what == what);
         let at = known.unwrap_or_else(|| {
             let samples = vec![Vec::new(); self.candidates.len()];
@@ -72,6 +81,27 @@ impl Report {
             self.rows.len() - 1
         });
         self.rows[at].samples[column].push(value);
+    }
+
+    /// Adds a point to a curve.
+    pub(crate) fn add_point(
+        &mut self,
+        figure: &'static str,
+        against: &'static str,
+        candidate: &str,
+        point: (f64, f64),
+    ) {
+        let column = self.column(candidate);
+        let known = self.curves.iter().position(|curve| curve.figure == figure && curve.against == against);
+        let at = known.unwrap_or_else(|| {
+            self.curves.push(Curve { figure, against, points: vec![Vec::new(); self.candidates.len()] });
+            self.curves.len() - 1
+        });
+        self.curves[at].points[column].push(point);
+    }
+
+    fn column(&self, candidate: &str) -> usize {
+        self.candidates.iter().position(|name| *name == candidate).unwrap()
     }
 
     /// Sections in the order of their first row.

@@ -10,10 +10,26 @@ use crate::java::{self, JavaProcess};
 /// How long a worker may take to answer.
 const START: Duration = Duration::from_secs(120);
 
+/// What is enough for a test: a small heap, and the quick compiler only.
+const SMALL: &[&str] = &["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+/// What `connect-distributed.sh` and `kafka-run-class.sh` give it.
+const AS_SHIPPED: &[&str] = &[
+    "-Xms256M",
+    "-Xmx2G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-Djava.awt.headless=true",
+];
+
 /// A worker that keeps its directory and its port when it is started again.
 #[derive(Debug)]
 pub struct ConnectWorker {
     process: Option<JavaProcess>,
+    options: &'static [&'static str],
     dir: PathBuf,
     rest: ConnectRest,
 }
@@ -27,6 +43,21 @@ impl ConnectWorker {
 
     /// The same, with further properties, which stand above the others.
     pub fn start_with(bootstrap: &str, dir: &Path, plugins: &[PathBuf], more: &[&str]) -> Self {
+        Self::start_on(SMALL, bootstrap, dir, plugins, more)
+    }
+
+    /// The same as its users run it, to be measured: with the virtual machine's options of its own scripts.
+    pub fn start_as_shipped(bootstrap: &str, dir: &Path, plugins: &[PathBuf], more: &[&str]) -> Self {
+        Self::start_on(AS_SHIPPED, bootstrap, dir, plugins, more)
+    }
+
+    fn start_on(
+        options: &'static [&'static str],
+        bootstrap: &str,
+        dir: &Path,
+        plugins: &[PathBuf],
+        more: &[&str],
+    ) -> Self {
         let port = free_port();
         let plugins: Vec<_> = plugins.iter().map(|path| path.display().to_string()).collect();
         let mut properties = vec![
@@ -54,7 +85,7 @@ impl ConnectWorker {
         }
         properties.extend(more.iter().map(|property| (*property).to_owned()));
         std::fs::write(dir.join("worker.properties"), properties.join("\n")).unwrap();
-        let mut worker = Self { process: None, dir: dir.to_owned(), rest: ConnectRest { port } };
+        let mut worker = Self { process: None, options, dir: dir.to_owned(), rest: ConnectRest { port } };
         worker.start_again();
         worker
     }
@@ -62,7 +93,8 @@ impl ConnectWorker {
     /// Starts the worker after it was killed, and waits until it answers.
     pub fn start_again(&mut self) {
         let class_path = java::class_path(&["connect"]);
-        let mut command = java::command(&class_path, "384m", "org.apache.kafka.connect.cli.ConnectDistributed");
+        let mut command =
+            java::command_with(self.options, &class_path, "org.apache.kafka.connect.cli.ConnectDistributed");
         command.arg(self.dir.join("worker.properties"));
         self.process = Some(JavaProcess::start(command, &self.dir.join("worker.log")));
         crate::wait_until("the worker answers", START, || {
@@ -80,6 +112,11 @@ impl ConnectWorker {
     /// Stops the worker in order.
     pub fn stop(&mut self) {
         self.process.take().expect("the worker runs").stop();
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("the worker runs").pid()
     }
 
     /// What the worker has said.

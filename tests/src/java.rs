@@ -25,9 +25,14 @@ pub fn class_path(parts: &[&str]) -> String {
 
 /// The command that runs a class: a small heap, and the quick compiler only, since no program here runs for long.
 pub fn command(class_path: &str, heap: &str, class: &str) -> Command {
+    command_with(&[&format!("-Xmx{heap}"), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"], class_path, class)
+}
+
+/// The command that runs a class with options of the virtual machine that are to be given, such as those of Kafka's scripts.
+pub fn command_with(options: &[&str], class_path: &str, class: &str) -> Command {
     let mut command = Command::new("java");
     command
-        .args([&format!("-Xmx{heap}"), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+        .args(options)
         .args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", class_path, class])
         .stdin(Stdio::null());
     command

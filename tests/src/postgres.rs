@@ -116,6 +116,19 @@ impl Postgres {
         run(self.psql().args(["-v", "ON_ERROR_STOP=1", "-c", sql]))
     }
 
+    /// Runs a statement as a transaction of its own, so many times a second for so many seconds (`pgbench`).
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn load(&self, sql: &str, rate: u64, seconds: u64) {
+        let script = self.dir.path().join("load.sql");
+        std::fs::write(&script, sql).unwrap();
+        run(server_command("pgbench")
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-n", "-f"])
+            .arg(&script)
+            .args(["-R", &rate.to_string(), "-T", &seconds.to_string(), "postgres"]));
+    }
+
     /// A client of the server, whose statements are to be given.
     pub fn psql(&self) -> Command {
         let mut command = Command::new("psql");

@@ -110,6 +110,12 @@ impl Running {
         self.child.as_ref().unwrap().id()
     }
 
+    /// Whether its process has not ended by itself.
+    pub(crate) fn is_alive(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+    }
+
     /// Starts it after it was stopped, until a record is acknowledged.
     pub(crate) fn start_again(&mut self) {
         let mut command = self.command();

@@ -37,7 +37,7 @@ pub(crate) fn all(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
         }
     }
     if plan.has("produce") || plan.has("consume") {
-        for broker in &running {
+        for broker in alive(&running) {
             let memory = resident(broker.pid());
             report.add("memory", "resident, after the load", "MiB", Better::Lower, broker.name(), memory.now);
             report.add("memory", "resident, peak under load", "MiB", Better::Lower, broker.name(), memory.peak);
@@ -81,7 +81,7 @@ fn start(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
 fn groups(plan: &Plan, running: &[Running], report: &mut Report) {
     for protocol in ["classic", "consumer"] {
         for _ in 0..plan.rounds {
-            for broker in running {
+            for broker in alive(running) {
                 let what = format!("fresh {protocol} group, first poll to first record");
                 let answer = clients::looped(&broker.bootstrap(), broker.pid(), &["group", protocol]);
                 let Some(answer) = told(broker, &what, answer) else { continue };
@@ -96,7 +96,7 @@ fn groups(plan: &Plan, running: &[Running], report: &mut Report) {
 fn latency(plan: &Plan, running: &[Running], report: &mut Report) {
     let seconds = plan.latency_seconds.to_string();
     for _ in 0..plan.rounds {
-        for broker in running {
+        for broker in alive(running) {
             for (what, args) in [
                 ("one record in flight, to its ack", vec!["acks", &seconds]),
                 ("end to end at 1,000 records a second", vec!["end-to-end", &seconds, "1000"]),
@@ -132,7 +132,7 @@ fn add_latency(report: &mut Report, broker: &Running, what: &str, latency: &Late
 
 fn topics(plan: &Plan, running: &[Running], report: &mut Report) {
     let what = format!("{} topics one by one", plan.topics);
-    for broker in running {
+    for broker in alive(running) {
         let before = cpu_seconds(broker.pid());
         let answer = clients::looped(&broker.bootstrap(), broker.pid(), &["topics", &plan.topics.to_string()]);
         let Some(answer) = told(broker, &what, answer) else { continue };
@@ -149,7 +149,7 @@ fn scale(plan: &Plan, running: &[Running], report: &mut Report) {
     let seconds = plan.latency_seconds.to_string();
     let partitions = plan.partitions.iter().map(|n| (*n, 0));
     for (partitions, connections) in partitions.chain(plan.connections.iter().map(|n| (1, *n))) {
-        for broker in running.iter().filter(|broker| !broker.is_peer()) {
+        for broker in alive(running).filter(|broker| !broker.is_peer()) {
             let (count, beside) = (partitions.to_string(), connections.to_string());
             let args = ["acks", &seconds, &count, &beside];
             let what = match connections {
@@ -184,7 +184,7 @@ fn produce(plan: &Plan, running: &[Running], report: &mut Report) {
                     let row = format!("{client}, {}, acks={acks}, {codec}", bytes(size));
                     for _ in 0..plan.rounds {
                         for broker in
-                            running.iter().filter(|broker| !broker.is_peer() || (size == 1024 && codec == "none"))
+                            alive(running).filter(|broker| !broker.is_peer() || (size == 1024 && codec == "none"))
                         {
                             let (bootstrap, topic) = (broker.bootstrap(), topic("produce"));
                             let load = Load { bootstrap: &bootstrap, topic: &topic, records, size, acks, codec };
@@ -208,7 +208,7 @@ fn consume(plan: &Plan, running: &[Running], report: &mut Report) {
     for &size in plan.sizes {
         let records = plan.bytes_a_run / size;
         let topic = topic("consume");
-        let running: Vec<&Running> = running.iter().filter(|broker| !broker.is_peer() || size == 1024).collect();
+        let running: Vec<&Running> = alive(running).filter(|broker| !broker.is_peer() || size == 1024).collect();
         for broker in &running {
             let bootstrap = broker.bootstrap();
             let load = Load { bootstrap: &bootstrap, topic: &topic, records, size, acks: "1", codec: "none" };
@@ -271,6 +271,11 @@ fn restart(plan: &Plan, running: &mut [Running], report: &mut Report) {
             report.add("restart", &what, "ms", Better::Lower, broker.name(), broker.first_ack);
         }
     }
+}
+
+/// Those that still run: some brokers do not live through all that is asked of them.
+fn alive(running: &[Running]) -> impl Iterator<Item = &Running> {
+    running.iter().filter(|broker| broker.is_alive())
 }
 
 /// A file of random text lines for kcat.

@@ -32,16 +32,16 @@ impl Plan {
     pub(crate) fn full() -> Self {
         Self {
             rounds: 3,
-            bytes_a_run: 500 << 20,
+            bytes_a_run: 256 << 20,
             sizes: &[100, 1024, 100 << 10],
             codecs: &["none", "lz4", "zstd"],
             latency_seconds: 10,
-            idle_seconds: 20,
+            idle_seconds: 10,
             topics: 1000,
             partitions: &[1, 10, 100, 1000, 10_000],
             connections: &[1, 10, 100, 1000],
             restart_bytes: 10 << 30,
-            changed_rows: 1_000_000,
+            changed_rows: 500_000,
             only: Vec::new(),
         }
     }

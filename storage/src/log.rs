@@ -537,10 +537,8 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
         segment.note_len();
         segments.push(Arc::new(segment));
     }
-    let mut recovered = check(last, Trust::Indexes)?;
-    if in_doubt(recovered.next_offset) {
-        recovered = check(last, Trust::Nothing)?;
-    }
+    let trust = if origin.machine_stopped { Trust::Below(origin.recovery_point) } else { Trust::Indexes };
+    let recovered = check(last, trust)?;
     if recovered.torn {
         tracing::info!(dir = %dir.display(), next_offset = recovered.next_offset, "an unfinished batch is dropped");
     }

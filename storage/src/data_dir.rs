@@ -141,7 +141,23 @@ impl DataDir {
             recovery_point: locked(&self.recovery_points).of(&id.topic, id.partition),
             machine_stopped: self.previous_stop == PreviousStop::MachineStopped,
         };
-        PartitionLog::open_in(&self.dir, id, config, origin)
+        let log = PartitionLog::open_in(&self.dir, id.clone(), config, origin)?;
+        self.settle_offsets(&id, &log)?;
+        Ok(log)
+    }
+
+    /// What was kept of a log that has lost its end, or all it had, is not for what will be appended in its place.
+    fn settle_offsets(&self, id: &LogId, log: &PartitionLog) -> Result<(), Error> {
+        let (start, end) = (log.view().log_start_offset(), log.view().next_offset());
+        let lower = |checkpoint: &Mutex<OffsetCheckpoint>, to: i64| {
+            let mut checkpoint = locked(checkpoint);
+            match checkpoint.find(&id.topic, id.partition) {
+                Some(offset) if offset > end => checkpoint.set(&id.topic, id.partition, to),
+                _ => Ok(()),
+            }
+        };
+        lower(&self.recovery_points, log.recovery_point())?;
+        lower(&self.compacted_upto, start)
     }
 
     /// The epoch of a log's leader, without opening the log.
@@ -454,6 +470,19 @@ mod tests {
             let log = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
             assert_eq!(dir.open_log(log, &LogConfig::DEFAULT).unwrap().view().log_start_offset(), 5);
         }
+    }
+
+    #[test]
+    fn what_was_kept_of_a_log_that_is_lost_is_not_for_the_records_in_its_place() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path(), 1).unwrap();
+        dir.set_log_start_offset("t", 0, 15).unwrap();
+        dir.set_recovery_points([(("t".to_owned(), 0), 40)]).unwrap();
+        dir.set_compacted_upto("t", 0, 30).unwrap();
+        let log = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
+        assert_eq!(dir.open_log(log, &LogConfig::DEFAULT).unwrap().view().next_offset(), 15);
+        let kept = |file| OffsetCheckpoint::open(&Dir::of_system(parent.path()), file).unwrap().of("t", 0);
+        assert_eq!((kept(RECOVERY_POINTS), kept(COMPACTED_UPTO), kept(LOG_START_OFFSETS)), (15, 15, 15));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
+use crate::compaction::Cleanable;
 use crate::disk::{Dir, DiskFile};
 use crate::error::{Error, SYNC};
 use crate::kafka_directory::METADATA_LOG;
@@ -174,6 +175,14 @@ impl DataDir {
     /// time index of the oldest: the log need not be opened for it.
     pub fn has_expired(&self, id: &LogId, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
         crate::log::has_expired(&self.dir.child(id.dir_name()), config, now_ms)
+    }
+
+    /// Whether a round of compaction may be worth its while on a log that is not open. It is told from the names, the sizes
+    /// and the indexes of its segments: the log need not be opened for it, and may say otherwise when it is.
+    pub fn may_be_due(&self, id: &LogId, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
+        let upto = self.compacted_upto(&id.topic, id.partition);
+        let cleanable = Cleanable::unopened(&self.dir.child(id.dir_name()), upto, config, now_ms)?;
+        Ok(cleanable.is_some_and(|cleanable| cleanable.is_due(config)))
     }
 
     /// Up to where a log is compacted.

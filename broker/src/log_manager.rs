@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
-use crate::partition::Partition;
+use crate::partition::{Partition, Upkeep};
 use crate::topics::{Topic, Topics};
 
 /// See the module.
@@ -92,13 +92,17 @@ impl LogManager {
             let now = Instant::now();
             let (retain, clean) = (now >= next_retention, next_cleaning.is_some_and(|at| now >= at));
             let checkpoint = now >= next_checkpoint;
+            let stop = stop.clone();
             let work = tokio::task::spawn_blocking(move || {
                 self.remove_due(now);
                 if retain {
-                    self.retain_all();
+                    self.retain_all(&stop);
                 }
                 if clean {
-                    self.clean_all();
+                    self.clean_open();
+                }
+                if retain && self.settings.cleaner_backoff.is_some() {
+                    self.clean_unopened(&stop);
                 }
                 if checkpoint {
                     self.keep_recovery_points();
@@ -157,9 +161,9 @@ impl LogManager {
         });
     }
 
-    fn retain_all(&mut self) {
+    fn retain_all(&mut self, stop: &CancellationToken) {
         for topic in self.topics.all() {
-            for partition in topic.partitions().iter() {
+            for partition in topic.partitions().iter().take_while(|_| !stop.is_cancelled()) {
                 match partition.retain(self.clock.wall_ms()) {
                     Ok(remains) => self.remove_later(&topic, remains),
                     Err(error) => failed(&error, &topic, partition, "old segments not removed"),
@@ -187,40 +191,81 @@ impl LogManager {
         }
     }
 
-    /// Compacts what is due, the dirtiest first.
-    fn clean_all(&mut self) {
+    /// Compacts what is due of the logs that are open, the dirtiest first.
+    fn clean_open(&mut self) {
         let mut due = Vec::new();
-        for topic in self.topics.all().into_iter().filter(|topic| topic.settings().log.cleanup_compact) {
+        for topic in self.compacted() {
             for partition in topic.partitions().iter().filter(|partition| partition.is_open()) {
-                let upto = self.data_dir.compacted_upto(topic.name(), partition.index());
-                match partition.compaction_plan(upto, self.clock.wall_ms()) {
-                    Ok(Some(plan)) if plan.is_due() => {
-                        due.push((plan, Arc::clone(&topic), Arc::clone(partition)));
-                    }
-                    Ok(_) => {}
+                match self.plan_if_due(&topic, partition) {
+                    Ok(Some((plan, _))) => due.push((plan, Arc::clone(&topic), Arc::clone(partition))),
+                    Ok(None) => {}
                     Err(error) => failed(&error, &topic, partition, "not looked at for compaction"),
                 }
             }
         }
         due.sort_by(|(a, ..), (b, ..)| b.cleanable_ratio().total_cmp(&a.cleanable_ratio()));
         for (plan, topic, partition) in due {
-            if let Err(error) = self.clean(&plan, &topic, &partition) {
+            let cleaned = partition.upkeep().and_then(|upkeep| self.clean(&plan, &topic, &partition, &upkeep));
+            if let Err(error) = cleaned {
                 failed(&error, &topic, &partition, "not compacted");
             }
         }
     }
 
-    fn clean(&mut self, plan: &CompactionPlan, topic: &Arc<Topic>, partition: &Partition) -> Result<(), Error> {
+    /// Compacts what is due of the logs that nobody has opened, one at a time. Nothing is appended to them, so that time and
+    /// configs alone make them due: they are looked at as rarely as retention looks.
+    fn clean_unopened(&mut self, stop: &CancellationToken) {
+        for topic in self.compacted() {
+            let partitions = topic.partitions();
+            let unopened = partitions.iter().filter(|partition| !partition.is_open());
+            for partition in unopened.take_while(|_| !stop.is_cancelled()) {
+                if let Err(error) = self.clean_unopened_log(&topic, partition) {
+                    failed(&error, &topic, partition, "not compacted");
+                }
+            }
+        }
+    }
+
+    fn clean_unopened_log(&mut self, topic: &Arc<Topic>, partition: &Partition) -> Result<(), Error> {
+        if !partition.may_be_due(self.clock.wall_ms())? {
+            return Ok(());
+        }
+        match self.plan_if_due(topic, partition)? {
+            Some((plan, upkeep)) => self.clean(&plan, topic, partition, &upkeep),
+            None => Ok(()),
+        }
+    }
+
+    fn compacted(&self) -> impl Iterator<Item = Arc<Topic>> + use<> {
+        self.topics.all().into_iter().filter(|topic| topic.settings().log.cleanup_compact)
+    }
+
+    fn plan_if_due<'a>(
+        &self,
+        topic: &Topic,
+        partition: &'a Partition,
+    ) -> Result<Option<(CompactionPlan, Upkeep<'a>)>, Error> {
+        let upkeep = partition.upkeep()?;
+        let upto = self.data_dir.compacted_upto(topic.name(), partition.index());
+        let plan = upkeep.compaction_plan(upto, self.clock.wall_ms())?;
+        Ok(plan.filter(CompactionPlan::is_due).map(|plan| (plan, upkeep)))
+    }
+
+    fn clean(
+        &mut self,
+        plan: &CompactionPlan,
+        topic: &Arc<Topic>,
+        partition: &Partition,
+        upkeep: &Upkeep<'_>,
+    ) -> Result<(), Error> {
         let cleaner = self.settings.cleaner;
         let mut remains = Vec::new();
         // Compaction leaves gaps between segments, which a start after the machine has stopped takes for damage, unless it
         // knows that all was on disk.
-        partition.flush_appended()?;
-        if let Some(offset) = partition.recovery_point() {
-            self.data_dir.set_recovery_points([((topic.name().to_owned(), partition.index()), offset)])?;
-        }
+        let offset = upkeep.flush()?;
+        self.data_dir.set_recovery_points([((topic.name().to_owned(), partition.index()), offset)])?;
         let end = plan.carry_out(&cleaner, self.clock.wall_ms(), |cleaned| {
-            let replaced = partition.replace_segments(&cleaned)?;
+            let replaced = upkeep.replace_segments(&cleaned)?;
             let stands = replaced.is_some();
             remains.extend(replaced.into_iter().flatten());
             Ok(stands)

@@ -35,6 +35,7 @@ pub(crate) struct Partition {
     settings: Arc<ArcSwap<TopicSettings>>,
     /// Boxed: most partitions of most brokers are never opened.
     log: Mutex<Option<Box<PartitionLog>>>,
+    /// Set when anybody asks for the log: then it stays open. Not for [`Upkeep`].
     view: OnceLock<Arc<LogView>>,
     waiters: FetchWaiters,
     flusher: Arc<Flusher>,
@@ -254,25 +255,24 @@ impl Partition {
         !self.is_open() && self.data_dir.path().join(self.id.dir_name()).exists()
     }
 
+    /// Opens the log for work that nobody has asked for.
+    pub(crate) fn upkeep(&self) -> Result<Upkeep<'_>, Error> {
+        self.with_unasked(|_| Ok(Upkeep(self)))
+    }
+
     /// Removes the segments that the topic's configs do not keep. A log that nobody has opened is opened only if something
-    /// is to go. The files are what remains to be removed.
+    /// is to go, and not kept open. The files are what remains to be removed.
     pub(crate) fn retain(&self, now_ms: i64) -> Result<Vec<PathBuf>, Error> {
         let settings = self.settings.load();
         if !self.is_open() && !self.data_dir.has_expired(&self.id, &settings.log, now_ms)? {
             return Ok(Vec::new());
         }
-        self.with_log(|log| log.retain(&settings.log, now_ms))
+        self.upkeep()?.0.with_unasked(|log| log.retain(&settings.log, now_ms))
     }
 
-    /// See [`PartitionLog::compaction_plan`].
-    pub(crate) fn compaction_plan(&self, upto: Option<i64>, now_ms: i64) -> Result<Option<CompactionPlan>, Error> {
-        let settings = self.settings.load();
-        self.with_log(|log| log.compaction_plan(upto, &settings.log, now_ms))
-    }
-
-    /// See [`PartitionLog::replace_segments`].
-    pub(crate) fn replace_segments(&self, cleaned: &CleanedSegment) -> Result<Option<Vec<PathBuf>>, Error> {
-        self.with_log(|log| log.replace_segments(cleaned))
+    /// Whether compaction may be due, as far as that can be told without opening the log.
+    pub(crate) fn may_be_due(&self, now_ms: i64) -> Result<bool, Error> {
+        self.data_dir.may_be_due(&self.id, &self.settings.load().log, now_ms)
     }
 
     /// Forgets producers that have been silent since `before_ms`, in milliseconds since 1970.
@@ -314,7 +314,7 @@ impl Partition {
         let slot = self.log.lock();
         match &*slot {
             Some(_) => Ok(()),
-            None => self.data_dir.open_log(self.id.clone(), &self.settings.load().log).map(|_| ()),
+            None => self.open().map(|_| ()),
         }
     }
 
@@ -325,16 +325,67 @@ impl Partition {
         Ok(remains)
     }
 
+    /// For who has asked for the log: from now on it stays open.
     fn with_log<T, E: From<Error>>(&self, act: impl FnOnce(&mut PartitionLog) -> Result<T, E>) -> Result<T, E> {
+        self.with_unasked(|log| {
+            self.view.get_or_init(|| Arc::clone(log.view()));
+            act(log)
+        })
+    }
+
+    fn with_unasked<T, E: From<Error>>(&self, act: impl FnOnce(&mut PartitionLog) -> Result<T, E>) -> Result<T, E> {
         let mut slot = self.log.lock();
         let log = match &mut *slot {
             Some(log) => log,
-            empty => {
-                let opened = self.data_dir.open_log(self.id.clone(), &self.settings.load().log)?;
-                let _ = self.view.set(Arc::clone(opened.view()));
-                empty.insert(Box::new(opened))
-            }
+            empty => empty.insert(Box::new(self.open()?)),
         };
         act(log)
+    }
+
+    fn open(&self) -> Result<PartitionLog, Error> {
+        self.data_dir.open_log(self.id.clone(), &self.settings.load().log)
+    }
+}
+
+/// A log that is open for work that nobody has asked for. If nobody asks for it meanwhile, it is closed with this: a broker
+/// must not have all logs open because it has looked at all of them.
+#[derive(Debug)]
+pub(crate) struct Upkeep<'a>(&'a Partition);
+
+impl Upkeep<'_> {
+    /// See [`PartitionLog::compaction_plan`].
+    pub(crate) fn compaction_plan(&self, upto: Option<i64>, now_ms: i64) -> Result<Option<CompactionPlan>, Error> {
+        let settings = self.0.settings.load();
+        self.0.with_unasked(|log| log.compaction_plan(upto, &settings.log, now_ms))
+    }
+
+    /// See [`PartitionLog::replace_segments`].
+    pub(crate) fn replace_segments(&self, cleaned: &CleanedSegment) -> Result<Option<Vec<PathBuf>>, Error> {
+        self.0.with_unasked(|log| log.replace_segments(cleaned))
+    }
+
+    /// Flushes what has been appended until now. Returns up to where the log is on disk.
+    pub(crate) fn flush(&self) -> Result<i64, Error> {
+        self.0.flush_appended()?;
+        self.0.with_unasked(|log| Ok(log.recovery_point()))
+    }
+}
+
+impl Drop for Upkeep<'_> {
+    fn drop(&mut self) {
+        let mut slot = self.0.log.lock();
+        if self.0.is_open() {
+            return;
+        }
+        match slot.as_mut().map(|log| log.close()) {
+            Some(Err(error)) => {
+                // What has failed here must be known to whoever asks for the log next, and at the stop.
+                tracing::error!(%error, log = %self.0.id.dir_name(), "log not closed");
+                if let Some(log) = &*slot {
+                    self.0.view.get_or_init(|| Arc::clone(log.view()));
+                }
+            }
+            Some(Ok(())) | None => *slot = None,
+        }
     }
 }

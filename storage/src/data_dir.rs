@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
+use crate::compaction::Cleanable;
 use crate::disk::{Dir, DiskFile};
 use crate::error::{Error, SYNC};
 use crate::kafka_directory::METADATA_LOG;
@@ -141,7 +142,23 @@ impl DataDir {
             recovery_point: locked(&self.recovery_points).of(&id.topic, id.partition),
             machine_stopped: self.previous_stop == PreviousStop::MachineStopped,
         };
-        PartitionLog::open_in(&self.dir, id, config, origin)
+        let log = PartitionLog::open_in(&self.dir, id.clone(), config, origin)?;
+        self.settle_offsets(&id, &log)?;
+        Ok(log)
+    }
+
+    /// What was kept of a log that has lost its end, or all it had, is not for what will be appended in its place.
+    fn settle_offsets(&self, id: &LogId, log: &PartitionLog) -> Result<(), Error> {
+        let (start, end) = (log.view().log_start_offset(), log.view().next_offset());
+        let lower = |checkpoint: &Mutex<OffsetCheckpoint>, to: i64| {
+            let mut checkpoint = locked(checkpoint);
+            match checkpoint.find(&id.topic, id.partition) {
+                Some(offset) if offset > end => checkpoint.set(&id.topic, id.partition, to),
+                _ => Ok(()),
+            }
+        };
+        lower(&self.recovery_points, log.recovery_point())?;
+        lower(&self.compacted_upto, start)
     }
 
     /// The epoch of a log's leader, without opening the log.
@@ -158,6 +175,14 @@ impl DataDir {
     /// time index of the oldest: the log need not be opened for it.
     pub fn has_expired(&self, id: &LogId, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
         crate::log::has_expired(&self.dir.child(id.dir_name()), config, now_ms)
+    }
+
+    /// Whether a round of compaction may be worth its while on a log that is not open. It is told from the names, the sizes
+    /// and the indexes of its segments: the log need not be opened for it, and may say otherwise when it is.
+    pub fn may_be_due(&self, id: &LogId, config: &LogConfig, now_ms: i64) -> Result<bool, Error> {
+        let upto = self.compacted_upto(&id.topic, id.partition);
+        let cleanable = Cleanable::unopened(&self.dir.child(id.dir_name()), upto, config, now_ms)?;
+        Ok(cleanable.is_some_and(|cleanable| cleanable.is_due(config)))
     }
 
     /// Up to where a log is compacted.
@@ -454,6 +479,19 @@ mod tests {
             let log = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
             assert_eq!(dir.open_log(log, &LogConfig::DEFAULT).unwrap().view().log_start_offset(), 5);
         }
+    }
+
+    #[test]
+    fn what_was_kept_of_a_log_that_is_lost_is_not_for_the_records_in_its_place() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = DataDir::open(parent.path(), 1).unwrap();
+        dir.set_log_start_offset("t", 0, 15).unwrap();
+        dir.set_recovery_points([(("t".to_owned(), 0), 40)]).unwrap();
+        dir.set_compacted_upto("t", 0, 30).unwrap();
+        let log = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
+        assert_eq!(dir.open_log(log, &LogConfig::DEFAULT).unwrap().view().next_offset(), 15);
+        let kept = |file| OffsetCheckpoint::open(&Dir::of_system(parent.path()), file).unwrap().of("t", 0);
+        assert_eq!((kept(RECOVERY_POINTS), kept(COMPACTED_UPTO), kept(LOG_START_OFFSETS)), (15, 15, 15));
     }
 
     #[test]

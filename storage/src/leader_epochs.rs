@@ -8,7 +8,7 @@
 use crate::disk::Dir;
 use crate::error::Error;
 
-pub(crate) const FILE: &str = "leader-epoch-checkpoint";
+const FILE: &str = "leader-epoch-checkpoint";
 const VERSION: &str = "0";
 
 /// The epochs of a log, and where each begins. There is at least one.
@@ -87,6 +87,11 @@ impl LeaderEpochs {
         let known = later.checked_sub(1).map_or(epoch, |index| self.0[index].0);
         (epoch >= 0).then_some((known, end_offset))
     }
+}
+
+/// Hands the file in a partition's directory to the disk, if it is there.
+pub(crate) fn sync(dir: &Dir) -> Result<(), Error> {
+    dir.disk.sync_if_present(&dir.join(FILE))
 }
 
 fn parse(content: &[u8]) -> Option<LeaderEpochs> {

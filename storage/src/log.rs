@@ -21,7 +21,7 @@ use crate::compaction::settle;
 use crate::disk::Dir;
 use crate::error::{AppendError, Error};
 use crate::files::{LOG, SEGMENT_FILES, segment_file};
-use crate::leader_epochs::{self, LeaderEpochs};
+use crate::leader_epochs::LeaderEpochs;
 use crate::partition_dir;
 use crate::producer_snapshot;
 use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager, VerificationGuard};
@@ -213,8 +213,7 @@ impl PartitionLog {
         }
         let first = segments.first().map_or(next_offset, |segment| segment.base_offset());
         let log_start_offset = log_start_offset.max(first).min(next_offset);
-        let epochs = epochs_of(&dir, &segments, next_offset)?.unwrap_or_else(|| LeaderEpochs::first(log_start_offset));
-        let epochs = epochs.within(log_start_offset, next_offset);
+        let epochs = epochs_of(&dir, &segments, log_start_offset, next_offset)?.within(log_start_offset, next_offset);
         let view = Arc::new(LogView::new(segments, log_start_offset, next_offset, epochs));
         let (snapshot_offset, producers) =
             producer_snapshot::read_newest(&dir, first, rebuilt_from.unwrap_or(next_offset), next_offset)?
@@ -408,7 +407,7 @@ impl PartitionLog {
             self.dir.disk.create_dir(&self.dir).map_err(Error::io("create", &self.dir))?;
         }
         partition_dir::claim(&self.dir, self.id.topic_id)?;
-        if !self.dir.disk.exists(&self.dir.join(leader_epochs::FILE)) {
+        if LeaderEpochs::read(&self.dir)?.is_none() {
             self.view.leader_epochs().write(&self.dir)?;
         }
         let active = ActiveSegment::open(&self.dir, base_offset, config, &RecoveredSegment::empty(base_offset))?;
@@ -537,10 +536,8 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
         segment.note_len();
         segments.push(Arc::new(segment));
     }
-    let mut recovered = check(last, Trust::Indexes)?;
-    if in_doubt(recovered.next_offset) {
-        recovered = check(last, Trust::Nothing)?;
-    }
+    let trust = if origin.machine_stopped { Trust::Below(origin.recovery_point) } else { Trust::Indexes };
+    let recovered = check(last, trust)?;
     if recovered.torn {
         tracing::info!(dir = %dir.display(), next_offset = recovered.next_offset, "an unfinished batch is dropped");
     }
@@ -558,36 +555,48 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
     Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from })
 }
 
-/// The epochs that a log was written in: as its checkpoint says, unless the batches know more. `None` for an empty one.
-fn epochs_of(dir: &Dir, segments: &[Arc<Segment>], next_offset: i64) -> Result<Option<LeaderEpochs>, Error> {
+/// The epochs that a log was written in: as its checkpoint says, unless the batches know more. Then it is made anew, and so
+/// is one that is missing, or was not on disk when the machine stopped.
+fn epochs_of(
+    dir: &Dir,
+    segments: &[Arc<Segment>],
+    log_start_offset: i64,
+    next_offset: i64,
+) -> Result<LeaderEpochs, Error> {
     let kept = LeaderEpochs::read(dir)?;
-    let mut last = None;
-    if let Some(segment) = segments.last() {
-        let files = segment.files()?;
-        let found = files.batch_at_or_after(segment, next_offset - 1).map(|(_, header)| header);
-        last = found.or_else(|| files.header_at(0)).map(|header| header.partition_leader_epoch);
-    }
-    match (kept, last) {
-        (Some(kept), last) if last.is_none_or(|last| last <= kept.latest()) => Ok(Some(kept)),
+    let first = LeaderEpochs::first(log_start_offset);
+    let Some(segment) = segments.last() else {
+        return Ok(kept.unwrap_or(first));
+    };
+    let files = segment.files()?;
+    let found = files.batch_at_or_after(segment, next_offset - 1).map(|(_, header)| header);
+    let last = found.or_else(|| files.header_at(0)).map_or(0, |header| header.partition_leader_epoch);
+    let epochs = match kept {
+        Some(kept) if last <= kept.latest() => return Ok(kept),
         // Epochs ascend: there was no other.
-        (None, None | Some(..=0)) => Ok(None),
-        _ => {
-            let mut found = Vec::new();
-            for segment in segments {
-                let files = segment.files()?;
-                let mut position = 0;
-                while let Some(header) = files.header_at(position) {
-                    found.push((header.partition_leader_epoch, header.base_offset));
-                    position += header.size();
-                    found.dedup_by_key(|(epoch, _)| *epoch);
-                }
-                files.intact()?;
-            }
-            let epochs = LeaderEpochs::of_batches(found);
-            epochs.iter().try_for_each(|epochs| epochs.write(dir))?;
-            Ok(epochs)
-        }
+        None if last <= 0 => first,
+        _ => epochs_of_batches(segments)?.unwrap_or(first),
+    };
+    // What is in the log can be read without it.
+    if let Err(error) = epochs.write(dir) {
+        tracing::warn!(%error, "leader epochs not kept; they are found again when the log is next opened");
     }
+    Ok(epochs)
+}
+
+fn epochs_of_batches(segments: &[Arc<Segment>]) -> Result<Option<LeaderEpochs>, Error> {
+    let mut found = Vec::new();
+    for segment in segments {
+        let files = segment.files()?;
+        let mut position = 0;
+        while let Some(header) = files.header_at(position) {
+            found.push((header.partition_leader_epoch, header.base_offset));
+            position += header.size();
+            found.dedup_by_key(|(epoch, _)| *epoch);
+        }
+        files.intact()?;
+    }
+    Ok(LeaderEpochs::of_batches(found))
 }
 
 /// Ends the log inside a segment that was damaged when the machine went down: what follows could not be told apart

@@ -276,7 +276,10 @@ impl MappedAppender {
     /// Opens or creates the file, cuts it to `valid` bytes, and maps `capacity` bytes from its start.
     pub(crate) fn open(dir: &Dir, path: PathBuf, capacity: usize, valid: usize) -> io::Result<Self> {
         let file = dir.disk.open(&path, Access::OpenOrCreate)?;
-        file.set_len(valid as u64)?;
+        // Only if it must be: when the file was written to last may be all that tells how old its records are.
+        if file.len()? != valid as u64 {
+            file.set_len(valid as u64)?;
+        }
         let map = file.map(capacity.max(valid))?;
         let mapping = Mapping::new(map, valid);
         Ok(Self { mapping, dir: dir.clone(), path, reserved: valid, kept_open: None })

@@ -3,7 +3,10 @@
 //! The active segment ends in room that was reserved and never written, and perhaps in a batch that was being
 //! written when the process died. When only the process died, the page cache kept every store it made, in order:
 //! the index entries are true, and what follows the last of them is walked and its CRCs checked. After the machine
-//! went down nothing but what was synced can be believed, and the whole segment is walked and its indexes made anew.
+//! went down nothing but what was synced can be believed. An index entry that speaks of a batch behind the recovery point
+//! may be there without it, or with a header that is there in part, whose CRC does not cover its offset. So entries are taken
+//! on trust only if all of them lie below the recovery point; where the log or its index reaches further, the whole segment
+//! is walked and its indexes made anew.
 
 use std::io::{self, BufReader, Read};
 
@@ -22,9 +25,22 @@ use crate::transaction_index;
 pub(crate) enum Trust {
     /// Index entries are true; only what follows the last is walked.
     Indexes,
+    /// What speaks of offsets below this one is true: it was flushed before the machine stopped. A segment that reaches
+    /// further, or has an index that does, is found as with [`Trust::Nothing`].
+    Below(i64),
     /// Nothing is: every batch is checked and the indexes are made anew. (That of aborted transactions takes the state of
     /// producers, so it is left empty here.)
     Nothing,
+}
+
+impl Trust {
+    /// Whether what is said of this offset is taken on trust, where nothing has to be made anew.
+    fn covers(self, offset: i64) -> bool {
+        match self {
+            Self::Below(recovery_point) => offset < recovery_point,
+            Self::Indexes | Self::Nothing => true,
+        }
+    }
 }
 
 /// What recovery found in a segment.
@@ -81,8 +97,11 @@ pub(crate) fn recover(
     let mut found = RecoveredSegment::empty(base_offset);
     let mut indexes = match trust {
         Trust::Nothing => IndexBuilder::new(base_offset, index_interval_bytes),
-        Trust::Indexes => {
+        Trust::Indexes | Trust::Below(_) => {
             let offsets = trusted_offsets(dir, base_offset, file_len)?;
+            if offsets.last().is_some_and(|last| !trust.covers(base_offset + i64::from(last.relative_offset))) {
+                return recover(dir, base_offset, Trust::Nothing, index_interval_bytes);
+            }
             let times = trusted_times(dir, base_offset, &offsets)?;
             IndexBuilder::resume(base_offset, index_interval_bytes, offsets, times)
         }
@@ -91,7 +110,7 @@ pub(crate) fn recover(
     let start = indexes.position;
 
     let mut walk = Walk::new(Reading::new(file, start as u64));
-    loop {
+    while trust.covers(found.next_offset - 1) {
         match walk.next(found.next_offset).map_err(Error::io("read", &path))? {
             Step::Batch(header) => {
                 indexes.batch(&header, rewrite);
@@ -104,8 +123,9 @@ pub(crate) fn recover(
             }
         }
     }
-    if !rewrite && !indexes.offsets.is_empty() && indexes.position == start {
-        // The last index entry points at no batch: then the index is not to be believed after all.
+    let points_at_nothing = !rewrite && !indexes.offsets.is_empty() && indexes.position == start;
+    if points_at_nothing || !trust.covers(found.next_offset - 1) {
+        // Then the index is not to be believed after all.
         return recover(dir, base_offset, Trust::Nothing, index_interval_bytes);
     }
     if rewrite {
@@ -118,7 +138,7 @@ pub(crate) fn recover(
     found.offset_entries = indexes.offsets.len();
     found.time_entries = indexes.times.len();
     found.aborted_entries = match trust {
-        Trust::Indexes => transaction_index::trusted(
+        Trust::Indexes | Trust::Below(_) => transaction_index::trusted(
             dir,
             &segment_file(dir, base_offset, TRANSACTION_INDEX),
             base_offset,

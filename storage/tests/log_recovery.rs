@@ -205,6 +205,25 @@ fn what_was_flushed_is_believed_after_the_machine_stopped_and_the_rest_is_checke
 }
 
 #[test]
+fn an_index_entry_whose_batch_never_came_to_the_disk_does_not_say_where_the_log_ends() {
+    let (dir, _) = killed();
+    let index = fs::read(file(dir.path(), "index")).unwrap();
+    let entries = index.as_chunks::<8>().0.iter().take_while(|entry| entry[4..] != [0; 4]);
+    let (offset, position) = entries.last().unwrap().split_at(4);
+    let [offset, position] = [offset, position].map(|field| u32::from_be_bytes(field.try_into().unwrap()));
+    let recovery_point = 20;
+    assert!(i64::from(offset) > recovery_point);
+    // Of its header, what the CRC does not cover is missing: it seems to be the first batch of all.
+    let log_file = OpenOptions::new().write(true).open(file(dir.path(), "log")).unwrap();
+    log_file.write_all_at(&[0; 8], u64::from(position)).unwrap();
+    let id = LogId { topic: "t".into(), topic_id: Uuid::from_u128(1), partition: 0 };
+    let origin = LogOrigin { recovery_point, machine_stopped: true, ..LogOrigin::default() };
+    let log = PartitionLog::open(dir.path(), id, &config(), origin).unwrap();
+    assert_eq!(log.view().next_offset(), i64::from(offset));
+    assert_eq!(offsets(&log), (0..i64::from(offset)).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_log_that_was_never_appended_to_costs_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path(), false);

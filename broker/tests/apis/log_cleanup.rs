@@ -70,9 +70,47 @@ async fn a_log_that_nobody_opened_since_the_start_loses_what_is_too_old() {
     let before = files(&partition, "log");
     let second = broker(dir.path()).await;
     eventually("old segments go though nobody reads", || files(&partition, "log") < before.min(2)).await;
+    eventually("it is not kept open", || !is_mapped(&partition)).await;
     assert!(second.records("t").unwrap().is_empty());
     second.produce("t", 0, [Record::new("key", "value")]).unwrap();
     assert_eq!(second.records("t").unwrap()[0].offset, 20, "offsets go on");
+}
+
+/// Whether this process has files of a partition mapped.
+fn is_mapped(partition: &Path) -> bool {
+    let partition = format!("{}/", partition.canonicalize().unwrap().display());
+    std::fs::read_to_string("/proc/self/maps").unwrap().contains(&partition)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_that_were_dirty_at_the_stop_are_compacted_though_nobody_opens_them_and_are_not_kept_open() {
+    let dir = tempfile::tempdir().unwrap();
+    // The first one does not look within its life.
+    let first = Broker::builder().data_dir(dir.path()).start().await.unwrap();
+    let configs = [("cleanup.policy", "compact"), ("internal.segment.bytes", "2000"), ("file.delete.delay.ms", "0")];
+    first.create_topic_with("t", 3, configs).unwrap();
+    for n in 0..300u32 {
+        let value = format!("value-{n}-{}", "x".repeat(80));
+        first.produce("t", (n % 3) as i32, [Record::new(format!("key-{}", n % 21), value)]).unwrap();
+    }
+    first.shutdown().await;
+    let partitions: Vec<_> = (0..3).map(|partition| dir.path().join(format!("t-{partition}"))).collect();
+    let before: usize = partitions.iter().map(|partition| files(partition, "log")).sum();
+
+    let second = broker(dir.path()).await;
+    let left = || partitions.iter().map(|partition| files(partition, "log")).sum::<usize>();
+    eventually("all are compacted", || left() < before / 2 && partitions.iter().all(|path| files(path, "log") < 4))
+        .await;
+    eventually("none is open", || !partitions.iter().any(|partition| is_mapped(partition))).await;
+    let records = second.records("t").unwrap();
+    let keys: std::collections::BTreeSet<_> = records.iter().map(|record| record.key.clone()).collect();
+    assert_eq!(keys.len(), 21);
+    assert!(records.len() < 120, "{} records are left", records.len());
+    assert!(partitions.iter().all(|partition| is_mapped(partition)), "to read them has opened them");
+    second.produce("t", 0, [Record::new("key-0", "last")]).unwrap();
+    second.shutdown().await;
+    let third = broker(dir.path()).await;
+    assert_eq!(third.records("t").unwrap().iter().filter(|record| record.value.as_deref() == Some(b"last")).count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@
 //!
 //! Offsets never change. What a batch said of its producer stays for as long as the producer is known.
 
+mod cleanable;
 mod cleaned_segment;
 mod offset_map;
 mod transactions;
@@ -24,6 +25,7 @@ use crate::files::{LOG, segment_file};
 use crate::log::LogConfig;
 use crate::segment::Segment;
 use crate::transaction_index::AbortedTransaction;
+pub(crate) use cleanable::Cleanable;
 use cleaned_segment::CleanedSegmentWriter;
 pub(crate) use cleaned_segment::{retire, settle};
 use offset_map::OffsetMap;
@@ -54,19 +56,12 @@ pub(crate) struct LastRecord {
 #[derive(Debug)]
 pub struct CompactionPlan {
     pub(crate) dir: Dir,
-    /// All segments that may be compacted, from the log's first on.
-    pub(crate) segments: Vec<Arc<Segment>>,
+    pub(crate) cleanable: Cleanable,
     /// From where on the log was never compacted.
     pub(crate) first_dirty_offset: i64,
-    /// How many of `segments` lie wholly before that.
-    pub(crate) clean_segments: usize,
-    /// Where the first segment begins that may not be compacted yet.
-    pub(crate) first_uncleanable_offset: i64,
     /// The transactions that were aborted in these segments, also where the marker stands behind them.
     pub(crate) aborted: Vec<AbortedTransaction>,
     pub(crate) last_records: HashMap<i64, LastRecord>,
-    /// A record has waited for longer than `max.compaction.lag.ms`.
-    pub(crate) overdue: bool,
     pub(crate) config: LogConfig,
 }
 
@@ -98,16 +93,12 @@ impl CleanedSegment {
 impl CompactionPlan {
     /// The share of bytes that were never compacted, among those that may be: from 0 to 1.
     pub fn cleanable_ratio(&self) -> f64 {
-        let bytes = |segments: &[Arc<Segment>]| -> u64 { segments.iter().map(|segment| segment.size()).sum() };
-        let (clean, dirty) = self.segments.split_at(self.clean_segments);
-        let (clean, dirty) = (bytes(clean), bytes(dirty));
-        if clean + dirty == 0 { 0.0 } else { dirty as f64 / (clean + dirty) as f64 }
+        self.cleanable.ratio()
     }
 
     /// Whether a round is worth its while now (`min.cleanable.dirty.ratio`, `max.compaction.lag.ms`).
     pub fn is_due(&self) -> bool {
-        let ratio = self.cleanable_ratio();
-        ratio > self.config.min_cleanable_dirty_ratio || (self.overdue && ratio > 0.0)
+        self.cleanable.is_due(&self.config)
     }
 
     /// Carries the plan out. Each segment is given to `replace` when it is ready, which says whether it has taken its place:
@@ -133,10 +124,10 @@ impl CompactionPlan {
 
     /// The last offset of each key from the first dirty offset on, for as many records as there is room.
     fn map_keys(&self, cleaner: &CleanerConfig) -> Result<OffsetMap, Error> {
-        let records = self.first_uncleanable_offset.saturating_sub(self.first_dirty_offset).max(0) as u64;
+        let records = self.cleanable.end_offset.saturating_sub(self.first_dirty_offset).max(0) as u64;
         let mut map = OffsetMap::new(cleaner.dedupe_buffer_bytes, records, cleaner.load_factor);
         let mut transactions = CleanedTransactions::new(&self.aborted);
-        let dirty = &self.segments[self.clean_segments..];
+        let dirty = &self.cleanable.segments[self.cleanable.clean_segments..];
         for (index, segment) in dirty.iter().enumerate() {
             let mut full = false;
             walk(segment, |batch| {
@@ -163,7 +154,7 @@ impl CompactionPlan {
                 break;
             }
             // Records at its end may have been compacted away.
-            let next = dirty.get(index + 1).map_or(self.first_uncleanable_offset, |next| next.base_offset());
+            let next = dirty.get(index + 1).map_or(self.cleanable.end_offset, |next| next.base_offset());
             map.set_latest_offset(next - 1);
         }
         Ok(map)
@@ -171,10 +162,10 @@ impl CompactionPlan {
 
     /// The segments below `end_offset`, in runs that each become one: a run's files may not be larger than a segment's.
     fn groups(&self, end_offset: i64) -> Vec<&[Arc<Segment>]> {
-        let upto = self.segments.partition_point(|segment| segment.base_offset() < end_offset);
-        let segments = &self.segments[..upto];
+        let segments = &self.cleanable.segments;
+        let segments = &segments[..segments.partition_point(|segment| segment.base_offset() < end_offset)];
         let end_of =
-            |index: usize| segments.get(index + 1).map_or(self.first_uncleanable_offset, |next| next.base_offset());
+            |index: usize| segments.get(index + 1).map_or(self.cleanable.end_offset, |next| next.base_offset());
         let mut groups = Vec::new();
         let mut start = 0;
         let mut bytes = 0;
@@ -278,7 +269,7 @@ impl CompactionPlan {
             return writer.append(&header, &payload);
         }
         // The last batch of the round stays too: without it the log's end would not be known.
-        if self.is_last_of_producer(batch) || header.next_offset() == self.first_uncleanable_offset {
+        if self.is_last_of_producer(batch) || header.next_offset() == self.cleanable.end_offset {
             return writer.append(&batch.emptied(), &[]);
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{LogConfig, PartitionLog};
-use crate::compaction::{CleanedSegment, CompactionPlan, LastRecord};
+use crate::compaction::{Cleanable, CleanedSegment, CompactionPlan, LastRecord};
 use crate::error::Error;
 use crate::segment::Segment;
 
@@ -26,41 +26,21 @@ impl PartitionLog {
         let segments = self.view.segments();
         let active = self.active.as_ref().map_or(end, |active| active.shared().base_offset());
         let sealed = segments.partition_point(|segment| segment.base_offset() < active);
-        let ends = |index: usize| segments.get(index + 1).map_or(active, |next| next.base_offset());
         let stable = self.view.last_stable_offset();
-        let (mut upto, mut clean_segments) = (0, 0);
-        let mut overdue = false;
-        for (index, segment) in segments[..sealed].iter().enumerate() {
-            if ends(index) > stable {
-                break;
-            }
-            if ends(index) > first_dirty_offset {
-                if is_young(segment, config.min_compaction_lag_ms, now_ms)? {
-                    break;
-                }
-                overdue = overdue || is_overdue(segment, config.max_compaction_lag_ms, now_ms)?;
-            } else {
-                clean_segments = index + 1;
-            }
-            upto = index + 1;
-        }
-        let first_uncleanable_offset = upto.checked_sub(1).map_or(start, ends);
-        if first_uncleanable_offset <= first_dirty_offset {
+        let sealed = &segments[..sealed];
+        let Some(cleanable) = Cleanable::among(sealed, active, first_dirty_offset, stable, config, now_ms)? else {
             return Ok(None);
-        }
+        };
         let last_records = self.producers.entries().map(|(producer_id, entry)| {
             let last_data_offset = entry.batches().last().map(|batch| batch.last_offset);
             (producer_id, LastRecord { last_data_offset, producer_epoch: entry.epoch })
         });
         Ok(Some(CompactionPlan {
             dir: self.dir.clone(),
-            segments: segments[..upto].to_vec(),
+            aborted: self.view.aborted_below(cleanable.end_offset)?,
+            cleanable,
             first_dirty_offset,
-            clean_segments,
-            first_uncleanable_offset,
-            aborted: self.view.aborted_below(first_uncleanable_offset)?,
             last_records: last_records.collect(),
-            overdue,
             config: config.clone(),
         }))
     }
@@ -89,18 +69,4 @@ impl PartitionLog {
         self.view.publish_segments(published);
         Ok(Some(remains))
     }
-}
-
-/// Whether a segment holds a record that is younger than the lag.
-fn is_young(segment: &Segment, lag_ms: i64, now_ms: i64) -> Result<bool, Error> {
-    Ok(lag_ms > 0 && segment.files()?.max_timestamp(segment).timestamp > now_ms.saturating_sub(lag_ms))
-}
-
-/// Whether the first batch of a segment has waited for longer than the lag.
-fn is_overdue(segment: &Segment, lag_ms: i64, now_ms: i64) -> Result<bool, Error> {
-    if lag_ms == i64::MAX {
-        return Ok(false);
-    }
-    let first = segment.files()?.header_at(0).map(|header| header.max_timestamp);
-    Ok(first.is_some_and(|first| first > 0 && first < now_ms.saturating_sub(lag_ms)))
 }

@@ -15,6 +15,7 @@ use super::PartitionLog;
 use crate::clock::Deadline;
 use crate::disk::Dir;
 use crate::error::Error;
+use crate::leader_epochs;
 use crate::partition_dir;
 use crate::producer_snapshot;
 use crate::segment::Segment;
@@ -136,8 +137,10 @@ impl FlushPlan {
     fn flush_names(&self) -> Result<(), Error> {
         let disk = &*self.dir.disk;
         let synced = disk.sync_file(&self.dir).and_then(|()| match self.dir.parent().filter(|_| self.is_new) {
-            // From now on it is a log that must be found again, and be known for whose it is.
-            Some(parent) => partition_dir::sync_claim(&self.dir).and_then(|()| disk.sync_file(parent)),
+            // From now on it is a log that must be found again, and be known for whose it is and for who led it.
+            Some(parent) => partition_dir::sync_claim(&self.dir)
+                .and_then(|()| leader_epochs::sync(&self.dir))
+                .and_then(|()| disk.sync_file(parent)),
             None => Ok(()),
         });
         match synced {

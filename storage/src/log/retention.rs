@@ -62,24 +62,13 @@ impl PartitionLog {
             if files.len() == 0 && count + 1 == self.view.segments().len() {
                 break;
             }
-            let newest = files.max_timestamp(segment).timestamp;
-            files.intact()?;
-            let newest = match newest {
-                timestamp if timestamp >= 0 => timestamp,
-                _ => self.modified_ms(segment),
-            };
+            let newest = newest_ms(&self.dir, segment)?;
             if now_ms.saturating_sub(newest) <= max {
                 break;
             }
             count += 1;
         }
         Ok(count)
-    }
-
-    fn modified_ms(&self, segment: &Segment) -> i64 {
-        let status = self.dir.disk.status(&segment_file(&self.dir, segment.base_offset(), LOG));
-        let since_1970 = status.ok().and_then(|status| status.modified.duration_since(UNIX_EPOCH).ok());
-        since_1970.map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Removes so many segments. Where they are all there are, an empty one remains, whose name keeps the next offset.
@@ -127,6 +116,22 @@ pub(crate) fn has_expired(dir: &Dir, config: &LogConfig, now_ms: i64) -> Result<
         return Ok(false);
     };
     let segment = Segment::sealed(dir.clone(), *oldest);
-    let newest = segment.files()?.max_timestamp(&segment).timestamp;
-    Ok(newest >= 0 && now_ms.saturating_sub(newest) > max)
+    // Room that was reserved for the first batch is no older than now either.
+    if offsets.len() == 1 && segment.files()?.header_at(0).is_none() {
+        return Ok(false);
+    }
+    Ok(now_ms.saturating_sub(newest_ms(dir, &segment)?) > max)
+}
+
+/// The greatest timestamp in a segment, in milliseconds since 1970; where records have none, when it was last written to.
+fn newest_ms(dir: &Dir, segment: &Segment) -> Result<i64, Error> {
+    let files = segment.files()?;
+    let newest = files.max_timestamp(segment).timestamp;
+    files.intact()?;
+    if newest >= 0 {
+        return Ok(newest);
+    }
+    let status = dir.disk.status(&segment_file(dir, segment.base_offset(), LOG));
+    let since_1970 = status.ok().and_then(|status| status.modified.duration_since(UNIX_EPOCH).ok());
+    Ok(since_1970.map_or(i64::MAX, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)))
 }

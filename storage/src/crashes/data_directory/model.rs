@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use brooklet_protocol::records::BatchHeader;
 
 use super::*;
+use crate::leader_epochs::LeaderEpochs;
 
 /// Keys that records have.
 const KEYS: usize = 4;
@@ -206,6 +207,22 @@ impl LogModel {
         if start == 0 {
             self.check_producers(log, end);
         }
+    }
+
+    /// There was one leader from the beginning, as the log says, and its file. `found` is what the file said before the log
+    /// was opened: that is all that Kafka would have.
+    pub(super) fn check_leader_epochs(
+        &self,
+        log: &PartitionLog,
+        found: Option<LeaderEpochs>,
+        kept: &Option<LeaderEpochs>,
+    ) {
+        let (start, end) = (log.view().log_start_offset(), log.view().next_offset());
+        assert_eq!(log.view().leader_epochs(), &LeaderEpochs::first(start));
+        let is_known = |kept: &Option<LeaderEpochs>| kept.as_ref().is_some_and(|kept| kept.at(start) == Some(0));
+        assert!(end == start || is_known(kept), "the file of leader epochs says {kept:?}");
+        let has_records = self.acknowledged.last().is_some_and(|(_, end)| *end > start);
+        assert!(!has_records || is_known(&found), "the file of leader epochs said {found:?}");
     }
 
     fn check_producers(&self, log: &PartitionLog, end: i64) {

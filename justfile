@@ -52,14 +52,15 @@ fuzz seconds="60":
         cargo +nightly fuzz run $target -- -max_total_time={{seconds}} -rss_limit_mb=1024 || exit 1; \
     done
 
-# Micro-benchmarks.
+# Micro-benchmarks, and what has changed since benches/baseline.tsv (of one machine: benches/baseline.py says how to make another).
 bench *args:
     cargo bench --package brooklet-benches {{args}}
+    benches/baseline.py
 
 # Brooklet beside Apache Kafka, the same clients on this machine: target/comparison. `just compare --help` says what else there is;
 # `scripts/setup peers` before it, and `--peers`, for the other light brokers.
 compare *args:
-    scripts/setup kafka python kcat
+    scripts/setup kafka python kcat postgres connect debezium
     BROOKLET_BINARY=$(scripts/release) cargo run --release --quiet --package brooklet-benches --bin compare -- {{args}}
 
 # Licences and sources of all dependencies (installs cargo-deny if it is not there).

@@ -54,10 +54,10 @@ impl Drop for Run {
     }
 }
 
-fn for_each_seed(kept: &[u64], usual: u64, run: impl Fn(u64)) {
+fn for_each_seed(kept: &[u64], runs: u64, run: impl Fn(u64)) {
     // Another beginning in each soak, and the same one in CI.
     let base = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    for seed in kept.iter().copied().chain(base..base + runs(usual)) {
+    for seed in kept.iter().copied().chain(base..base + runs) {
         let _run = Run(seed);
         run(seed);
     }
@@ -363,5 +363,34 @@ fn run_with_crashes(seed: u64) {
 
 #[test]
 fn after_any_crash_the_log_holds_what_it_must() {
-    for_each_seed(&KEPT, 400, run_with_crashes);
+    for_each_seed(&KEPT, runs(1000), run_with_crashes);
+}
+
+/// One piece of work, and a crash of either kind before and in the middle of every write of it.
+fn crash_at_every_moment(seed: u64) {
+    let mut random = Seeded::new(seed);
+    let disk = SimulatedDisk::with_dir(Path::new(DATA_DIR));
+    let mut model = Model::default();
+    let mut log = open(&disk, LogOrigin::default()).unwrap();
+    work(&disk, &mut log, &mut model, &mut random);
+    drop(log);
+    for moment in 0..=disk.now() {
+        for crash in [Crash::Process, Crash::Machine] {
+            let recovery_point = last_at(&model.recovery_points, moment).unwrap_or(0);
+            let (machine_stopped, at_least) = match crash {
+                Crash::Process => (false, model.acknowledged_at(moment)),
+                Crash::Machine => (true, recovery_point),
+            };
+            let log_start_offset = last_at(&model.starts, moment).unwrap_or(0);
+            let found = disk.after(moment, crash, &mut random);
+            let log = open(&found, LogOrigin { log_start_offset, recovery_point, machine_stopped }).unwrap();
+            check(&log, &mut model.clone(), at_least);
+        }
+    }
+}
+
+#[test]
+fn whenever_it_crashes_the_log_holds_what_it_must() {
+    // Each is hundreds of crashes.
+    for_each_seed(&[], runs(1000) / 50, crash_at_every_moment);
 }

@@ -142,13 +142,14 @@ impl DataDir {
             recovery_point: locked(&self.recovery_points).of(&id.topic, id.partition),
             machine_stopped: self.previous_stop == PreviousStop::MachineStopped,
         };
-        let log = PartitionLog::open_in(&self.dir, id.clone(), config, origin)?;
-        self.settle_offsets(&id, &log)?;
+        let log = PartitionLog::open_in(&self.dir, id, config, origin)?;
+        self.settle_offsets(&log)?;
         Ok(log)
     }
 
     /// What was kept of a log that has lost its end, or all it had, is not for what will be appended in its place.
-    fn settle_offsets(&self, id: &LogId, log: &PartitionLog) -> Result<(), Error> {
+    fn settle_offsets(&self, log: &PartitionLog) -> Result<(), Error> {
+        let id = log.id();
         let (start, end) = (log.view().log_start_offset(), log.view().next_offset());
         let lower = |checkpoint: &Mutex<OffsetCheckpoint>, to: i64| {
             let mut checkpoint = locked(checkpoint);

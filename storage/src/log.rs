@@ -237,6 +237,10 @@ impl PartitionLog {
         Ok(log)
     }
 
+    pub(crate) fn id(&self) -> &LogId {
+        &self.id
+    }
+
     /// The side that readers share.
     pub fn view(&self) -> &Arc<LogView> {
         &self.view

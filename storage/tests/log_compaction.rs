@@ -96,7 +96,6 @@ fn batch() -> impl Strategy<Value = Batch> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
     fn of_each_key_the_last_record_stays_and_nothing_else_changes(

@@ -363,8 +363,16 @@ fn run(ops: &[Op]) {
     check_kept(&log, &model);
 }
 
+/// How many cases: `PROPTEST_CASES`, where it is set.
+fn cases(usual: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(usual),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(1000))]
     #[test]
     fn the_log_says_what_the_model_says(ops in ops()) {
         run(&ops);

@@ -177,7 +177,6 @@ fn remove_indexes(dir: &Path) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn the_log_knows_what_was_aborted_and_what_is_open(ops in ops()) {
         run(&ops);

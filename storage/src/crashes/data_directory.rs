@@ -388,5 +388,5 @@ fn run(seed: u64) {
 
 #[test]
 fn after_any_crash_the_directory_says_what_it_was_told() {
-    for_each_seed(&KEPT, 300, run);
+    for_each_seed(&KEPT, runs(1000), run);
 }

@@ -52,7 +52,7 @@ fn run_with_faults(seed: u64) {
 
 #[test]
 fn whatever_fails_nothing_that_was_acknowledged_is_lost() {
-    for_each_seed(&KEPT, 400, run_with_faults);
+    for_each_seed(&KEPT, runs(1000), run_with_faults);
 }
 
 #[test]

@@ -45,6 +45,15 @@ crash rounds="200":
 change-crash rounds="100":
     CRASH_ROUNDS={{rounds}} cargo test --package brooklet-tests --test change_crash -- --nocapture
 
+# Change data capture from each version of PostgreSQL that there is, 13 to 18 (or those that are named).
+postgres-versions *versions:
+    scripts/setup postgres postgres-versions
+    for version in $(echo {{versions}} | grep . || ls .tools/postgres); do \
+        echo "=== PostgreSQL $version"; export POSTGRES_BIN=$PWD/.tools/postgres/$version/bin; \
+        cargo test --package brooklet-connect-shim --test golden --test failures || exit 1; \
+        cargo test --package brooklet-tests --test change_versions --test change_outages --test change_signals || exit 1; \
+    done
+
 # Each fuzz target for so many seconds (needs the nightly toolchain; installs cargo-fuzz if it is not there).
 fuzz seconds="60":
     command -v cargo-fuzz > /dev/null || cargo install cargo-fuzz --locked

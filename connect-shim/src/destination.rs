@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use crate::source::BoxFuture;
+use crate::spool::Spool;
 
 /// A topic that must be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,19 @@ pub struct OutgoingRecord {
     pub key: Option<Bytes>,
     /// The value; `None` is null, which a compacted topic reads as a deletion.
     pub value: Option<Bytes>,
+    /// Headers in order.
+    pub headers: Vec<(String, Option<Bytes>)>,
+    /// Milliseconds since 1970.
+    pub timestamp: i64,
+}
+
+/// A record to append whose value is not in memory.
+#[derive(Debug)]
+pub struct LargeRecord {
+    /// The key; `None` is null.
+    pub key: Option<Bytes>,
+    /// The value.
+    pub value: Spool,
     /// Headers in order.
     pub headers: Vec<(String, Option<Bytes>)>,
     /// Milliseconds since 1970.
@@ -54,6 +68,10 @@ pub enum DestinationError {
         /// The partition.
         partition: i32,
     },
+    /// A batch is refused for what its records are, too large for the topic for one. Nothing of it is written, and what was
+    /// written before is as it was.
+    #[error("{0}")]
+    RecordsRefused(String),
     /// The broker refuses what was asked, and will again.
     #[error("{0}")]
     Refused(String),
@@ -135,6 +153,14 @@ pub trait Destination: Send + Sync + 'static {
         offset: i64,
     ) -> BoxFuture<'a, Result<(), DestinationError>>;
 
+    /// An empty file that has no name, for what is too large for memory.
+    ///
+    /// # Errors
+    /// That there is none, as where there is no disk; then memory has to do.
+    fn scratch_file(&self) -> std::io::Result<std::fs::File> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
     /// Begins to write under a transactional id. Whoever wrote under it before is fenced, and what it left open aborted.
     ///
     /// # Errors
@@ -150,13 +176,31 @@ pub trait TransactionalProducer: Send {
     /// Appends records to a partition as one batch of the open transaction.
     ///
     /// # Errors
-    /// As a producer would be refused. Then the transaction can only be aborted.
+    /// As a producer would be refused. Unless it is [`DestinationError::RecordsRefused`], the transaction can only be
+    /// aborted then.
     fn append<'a>(
         &'a mut self,
         topic: &'a str,
         partition: i32,
         records: &'a [OutgoingRecord],
     ) -> BoxFuture<'a, Result<(), DestinationError>>;
+
+    /// The same of one record, which is brought into memory once.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append), or that its value cannot be read back.
+    fn append_large<'a>(
+        &'a mut self,
+        topic: &'a str,
+        partition: i32,
+        record: LargeRecord,
+    ) -> BoxFuture<'a, Result<(), DestinationError>> {
+        Box::pin(async move {
+            let LargeRecord { key, mut value, headers, timestamp } = record;
+            let value = value.to_bytes().map_err(|error| DestinationError::Unavailable(error.to_string()))?;
+            self.append(topic, partition, &[OutgoingRecord { key, value: Some(value), headers, timestamp }]).await
+        })
+    }
 
     /// Lets readers of what is committed see everything since the last end. When this returns, it survives the death of
     /// the process. Nothing happens if nothing was written.

@@ -12,6 +12,9 @@ pub mod postgres;
 pub mod rest;
 pub mod runtime;
 pub mod source;
+pub mod spool;
 pub mod transforms;
 
-pub use destination::{Destination, DestinationError, OutgoingRecord, StoredRecord, TopicSpec, TransactionalProducer};
+pub use destination::{
+    Destination, DestinationError, LargeRecord, OutgoingRecord, StoredRecord, TopicSpec, TransactionalProducer,
+};

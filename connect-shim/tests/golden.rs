@@ -31,13 +31,24 @@ async fn events_are_those_of_debezium() {
     let directories: Vec<PathBuf> = std::iter::once(own).chain(std::env::split_paths(&more)).collect();
     let only = std::env::var("GOLDEN_ONLY").unwrap_or_default();
     let wanted = |case: &Case| only.is_empty() || only.split(',').any(|name| name == case.name);
+    let version: u32 = postgres.psql("postgres", "show server_version_num").trim().parse().unwrap();
     let mut failures = Vec::new();
     let mut count = 0;
     for case in directories.iter().filter(|path| path.is_dir()).flat_map(|path| Case::all(path)).filter(wanted) {
-        count += 1;
-        if let Err(found) = case.replay(&postgres).await {
-            failures.push(format!("{}:\n{found}", case.name));
+        if version < 140_000 && case.script().contains("pg_logical_emit_message") {
+            eprintln!("{} IS LEFT OUT: this server's stream has no messages", case.name);
+            continue;
         }
+        match case.replay(&postgres).await {
+            // The cases are of version 15.
+            Err(found) if version < 150_000 && found.starts_with(case::REFUSED) => {
+                eprintln!("{} IS LEFT OUT: {found}", case.name);
+                continue;
+            }
+            Err(found) => failures.push(format!("{}:\n{found}", case.name)),
+            Ok(()) => {}
+        }
+        count += 1;
     }
     assert!(failures.is_empty(), "{} of {count} cases differ\n{}", failures.len(), failures.join("\n"));
     eprintln!("{count} cases are as Debezium has them");

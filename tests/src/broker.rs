@@ -216,6 +216,16 @@ impl BrokerProcess {
         http::request(self.admin, "GET", path, "").expect("the admin port answers")
     }
 
+    /// The most memory that was resident since [`forget_most_resident`](Self::forget_most_resident), in bytes.
+    pub fn most_resident(&self) -> u64 {
+        process::memory(self.pid(), "VmHWM")
+    }
+
+    /// Begins to watch for the most memory anew (`clear_refs` of `proc(5)`).
+    pub fn forget_most_resident(&self) {
+        std::fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
+    }
+
     /// Resident memory in bytes: anonymous pages, and pages of files.
     pub fn resident(&self) -> (u64, u64) {
         let pid = self.pid();

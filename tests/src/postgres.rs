@@ -49,7 +49,7 @@ impl Postgres {
     pub fn start_with(&self, settings: &[&str]) {
         let data = self.dir.path().join("data");
         let logical = format!(
-            "-p {} -k {} -c wal_level=logical -c fsync=off -c listen_addresses=127.0.0.1",
+            "-p {} -k {} -c wal_level=logical -c fsync=off -c listen_addresses=127.0.0.1 -c password_encryption=scram-sha-256",
             self.port,
             self.dir.path().display()
         );
@@ -101,6 +101,11 @@ impl Postgres {
         // What is dead may be a zombie, which the next server would take for a running one.
         std::fs::remove_file(lock).unwrap();
         std::fs::remove_file(self.dir.path().join(format!(".s.PGSQL.{}.lock", self.port))).unwrap();
+    }
+
+    /// Its major version.
+    pub fn major_version(&self) -> u32 {
+        self.execute("show server_version_num").trim().parse::<u32>().unwrap() / 10_000
     }
 
     /// Its port on 127.0.0.1.
@@ -163,11 +168,19 @@ impl Drop for Postgres {
     }
 }
 
-/// One of the server's programs, which Debian keeps out of the path.
-fn server_command(program: &str) -> Command {
+/// Where the server's programs are: in `POSTGRES_BIN`, or where Debian keeps those of its newest version, out of the path.
+fn binaries() -> PathBuf {
+    if let Some(chosen) = std::env::var_os("POSTGRES_BIN") {
+        return chosen.into();
+    }
     let versions =
         std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed: run scripts/setup postgres");
-    let path: PathBuf = versions.map(|version| version.unwrap().path().join("bin")).max().unwrap().join(program);
+    versions.map(|version| version.unwrap().path().join("bin")).max().unwrap()
+}
+
+/// One of the server's programs.
+fn server_command(program: &str) -> Command {
+    let path = binaries().join(program);
     if !is_root() {
         return Command::new(path);
     }

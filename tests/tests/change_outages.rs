@@ -132,7 +132,11 @@ fn passwords_and_rights_are_asked_for() {
 
     outage.postgres.execute("alter role app nosuperuser; grant select on item to app");
     outage.postgres.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'app'");
-    outage.told("rights", "FAILED", "must be superuser or replication role to start walsender");
+    let refused = match outage.postgres.major_version() {
+        ..16 => "must be superuser or replication role to start walsender",
+        _ => "permission denied to start WAL sender",
+    };
+    outage.told("rights", "FAILED", refused);
     outage.insert();
     outage.postgres.execute("alter role app replication");
     outage.restart("rights");

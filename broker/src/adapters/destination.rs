@@ -9,6 +9,7 @@ use brooklet_connect_shim::{
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::records::Record as StoredRecordParts;
 use bytes::Bytes;
+use rustix::fs::{Mode, OFlags};
 
 use super::transactional_producer::BrokerProducer;
 use crate::broker::Broker;
@@ -201,6 +202,12 @@ impl Destination for BrokerDestination {
         })
     }
 
+    fn scratch_file(&self) -> std::io::Result<std::fs::File> {
+        // Where the records go there is room for one of them.
+        let (mode, flags) = (Mode::RUSR | Mode::WUSR, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC);
+        Ok(rustix::fs::open(self.node.data_dir.path(), flags, mode)?.into())
+    }
+
     fn producer<'a>(
         &'a self,
         transactional_id: &'a str,
@@ -230,6 +237,9 @@ fn refusal(error: RecordsError, topic: &str, partition: i32) -> DestinationError
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use brooklet_connect_shim::LargeRecord;
+    use brooklet_connect_shim::spool::Spool;
 
     use super::*;
 
@@ -311,6 +321,38 @@ mod tests {
         }
         assert_eq!(values(&destination, "events"), ["0", "0", "0", "1", "1", "1", "2", "2", "2"]);
         assert_eq!(values(&destination, "offsets"), ["0", "1", "2"]);
+    }
+
+    #[tokio::test]
+    async fn what_a_topic_refuses_leaves_the_transaction_as_it_is() {
+        let (_broker, destination) = destination_with(&[]).await;
+        let configs = BTreeMap::from([("max.message.bytes".to_owned(), "300".to_owned())]);
+        destination.ensure_topic(&TopicSpec { name: "events".into(), partitions: 1, configs }).unwrap();
+        let mut producer = destination.producer("connect-cluster-c-0").await.unwrap();
+        let (small, large) = (record("k", Some("small")), record("l", Some(&"x".repeat(400))));
+        producer.append("events", 0, std::slice::from_ref(&small)).await.unwrap();
+        let refused = producer.append("events", 0, &[small.clone(), large]).await;
+        assert!(matches!(refused, Err(DestinationError::RecordsRefused(_))), "{refused:?}");
+        producer.append("events", 0, &[small]).await.unwrap();
+        producer.commit().await.unwrap();
+        assert_eq!(values(&destination, "events"), ["small", "small"]);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_waits_in_a_file_is_written_as_any_other() {
+        let (_broker, destination) = destination_with(&["events"]).await;
+        let mut spool = Spool::new(destination.scratch_file().unwrap());
+        spool.put(b"from ");
+        spool.put(b"the disk");
+        spool.finish().unwrap();
+        let headers = vec![("h".to_owned(), Some(Bytes::from("v")))];
+        let large = LargeRecord { key: Some(Bytes::from("k")), value: spool, headers, timestamp: 1 };
+        let mut producer = destination.producer("connect-cluster-c-0").await.unwrap();
+        producer.append("events", 0, &[record("k", Some("from memory"))]).await.unwrap();
+        producer.append_large("events", 0, large).await.unwrap();
+        producer.append("events", 0, &[record("k", Some("again"))]).await.unwrap();
+        producer.commit().await.unwrap();
+        assert_eq!(values(&destination, "events"), ["from memory", "from the disk", "again"]);
     }
 
     #[tokio::test]

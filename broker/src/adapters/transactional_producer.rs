@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use brooklet_connect_shim::source::BoxFuture;
-use brooklet_connect_shim::{DestinationError, OutgoingRecord, TransactionalProducer};
+use brooklet_connect_shim::{DestinationError, LargeRecord, OutgoingRecord, TransactionalProducer};
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::coordinator::transaction_log::TransactionVersion;
 use brooklet_protocol::records::{BatchBuilder, validate};
 use brooklet_storage::{AppendError, AppendOrigin};
+use bytes::Bytes;
 
 use crate::error::ToErrorCode;
 use crate::node::Node;
-use crate::txn::requests::{EndTransaction, InitProducer, ProducerIdAndEpoch, TopicPartition};
+use crate::txn::requests::{EndTransaction, InitProducer, Owner, ProducerIdAndEpoch, TopicPartition};
 use crate::txn::verification::TransactionSupport;
 
 /// How long a transaction of before may take to be completed.
@@ -26,6 +27,8 @@ pub(super) struct BrokerProducer {
     node: Arc<Node>,
     transactional_id: String,
     producer: ProducerIdAndEpoch,
+    /// As long as this is here, a transaction may take its time.
+    _owner: Owner,
     /// The next sequence number by partition, in the open transaction.
     sequences: HashMap<TopicPartition, i32>,
 }
@@ -33,11 +36,18 @@ pub(super) struct BrokerProducer {
 impl BrokerProducer {
     /// Begins to use a transactional id, and waits until what was left open under it is aborted.
     pub(super) async fn begin(node: Arc<Node>, transactional_id: &str) -> Result<Self, DestinationError> {
-        // As long as the broker allows: a database's transaction may take its time.
+        // It cannot be lost while its coordinator lives, as one on the network can: a transaction of the database's may take
+        // hours. The timeout is for what a broker finds that is started after a crash.
+        let owner = Owner::default();
         let timeout_ms = node.config().broker.transaction_max_timeout_ms;
         let started = Instant::now();
         let producer = loop {
-            let request = InitProducer { transactional_id: transactional_id.to_owned(), timeout_ms, expected: None };
+            let request = InitProducer {
+                transactional_id: transactional_id.to_owned(),
+                timeout_ms,
+                expected: None,
+                owner: Some(owner.watch()),
+            };
             match node.transactions.init_producer(request).await {
                 Ok(producer) => break producer,
                 Err(ErrorCode::ConcurrentTransactions) if started.elapsed() < PATIENCE => {
@@ -47,14 +57,15 @@ impl BrokerProducer {
             }
         };
         let transactional_id = transactional_id.to_owned();
-        Ok(Self { node, transactional_id, producer, sequences: HashMap::new() })
+        Ok(Self { node, transactional_id, producer, _owner: owner, sequences: HashMap::new() })
     }
 
+    /// Appends what `fill` puts into a batch.
     async fn append_batch(
         &mut self,
         topic: &str,
         partition: i32,
-        records: &[OutgoingRecord],
+        fill: impl FnOnce(&mut BatchBuilder) -> std::io::Result<()> + Send,
     ) -> Result<(), DestinationError> {
         let unknown = || DestinationError::UnknownPartition { topic: topic.to_owned(), partition };
         let found = self.node.topics.by_name(topic).ok_or_else(unknown)?;
@@ -63,18 +74,15 @@ impl BrokerProducer {
         let sequence = self.sequences.get(&place).copied().unwrap_or(0);
         let ProducerIdAndEpoch { producer_id, producer_epoch } = self.producer;
         let mut builder = BatchBuilder::new().producer(producer_id, producer_epoch, sequence).transactional();
-        for record in records {
-            let headers: Vec<_> =
-                record.headers.iter().map(|(key, value)| (key.as_bytes(), value.as_deref())).collect();
-            builder.push(record.timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
-        }
-        let refused = |error: &dyn std::fmt::Display| DestinationError::Refused(error.to_string());
+        fill(&mut builder).map_err(|error| DestinationError::Unavailable(error.to_string()))?;
+        let count = i32::try_from(builder.len()).unwrap_or(i32::MAX);
+        let refused = |error: &dyn std::fmt::Display| DestinationError::RecordsRefused(error.to_string());
         let bytes = builder.build().map_err(|error| refused(&error))?;
         let now_ms = self.node.clock.wall_ms();
         let batch = validate::validate(&bytes, &found.settings().rules, now_ms).map_err(|error| refused(&error))?;
 
         let failed = |error: AppendError, id: &str| match &error {
-            AppendError::LargerThanSegment { .. } => DestinationError::Refused(error.to_string()),
+            AppendError::LargerThanSegment { .. } => DestinationError::RecordsRefused(error.to_string()),
             AppendError::Producer(_) => refusal(error.error_code(), id),
             AppendError::Deleted | AppendError::Storage(_) => DestinationError::Unavailable(error.to_string()),
         };
@@ -94,7 +102,6 @@ impl BrokerProducer {
             }
         };
         log.append(&batch, origin).map_err(|error| failed(error, &self.transactional_id))?;
-        let count = i32::try_from(records.len()).unwrap_or(i32::MAX);
         // After the last number comes 0.
         self.sequences.insert(place, sequence.wrapping_add(count) & i32::MAX);
         Ok(())
@@ -145,7 +152,30 @@ impl TransactionalProducer for BrokerProducer {
             if records.is_empty() {
                 return Ok(());
             }
-            self.append_batch(topic, partition, records).await
+            let fill = |builder: &mut BatchBuilder| {
+                for record in records {
+                    let headers = header_slices(&record.headers);
+                    builder.push(record.timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
+                }
+                Ok(())
+            };
+            self.append_batch(topic, partition, fill).await
+        })
+    }
+
+    fn append_large<'a>(
+        &'a mut self,
+        topic: &'a str,
+        partition: i32,
+        record: LargeRecord,
+    ) -> BoxFuture<'a, Result<(), DestinationError>> {
+        Box::pin(async move {
+            let LargeRecord { key, mut value, headers, timestamp } = record;
+            let fill = |builder: &mut BatchBuilder| {
+                let (len, headers) = (value.len(), header_slices(&headers));
+                builder.push_with(timestamp, key.as_deref(), Some(len), &headers, |out| value.copy_to(out))
+            };
+            self.append_batch(topic, partition, fill).await
         })
     }
 
@@ -156,6 +186,10 @@ impl TransactionalProducer for BrokerProducer {
     fn abort(&mut self) -> BoxFuture<'_, Result<(), DestinationError>> {
         Box::pin(self.end(false))
     }
+}
+
+fn header_slices(headers: &[(String, Option<Bytes>)]) -> Vec<(&[u8], Option<&[u8]>)> {
+    headers.iter().map(|(key, value)| (key.as_bytes(), value.as_deref())).collect()
 }
 
 /// What a code of the coordinator's means to the shim: that somebody else has the id, that it may pass, or that it will

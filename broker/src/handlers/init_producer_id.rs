@@ -37,6 +37,7 @@ async fn init(cx: &RequestContext, request: InitProducerIdRequest) -> Result<Pro
             transactional_id: transactional_id.to_string(),
             timeout_ms: request.transaction_timeout_ms,
             expected,
+            owner: None,
         };
         return cx.node.transactions.init_producer(init).await;
     }

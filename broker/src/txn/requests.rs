@@ -1,6 +1,6 @@
 //! What is asked of the transaction coordinator and what it answers, apart from any version of the protocol.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use brooklet_protocol::coordinator::transaction_log::{TransactionState, TransactionVersion};
 
@@ -37,6 +37,28 @@ pub(crate) struct InitProducer {
     pub(crate) timeout_ms: i32,
     /// What the producer has so far, if it goes on (KIP-360).
     pub(crate) expected: Option<ProducerIdAndEpoch>,
+    /// Of a producer in this process: as long as it lives, its transactions have no time limit.
+    pub(crate) owner: Option<OwnerWatch>,
+}
+
+/// A producer in this process, to which its transactions belong until it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Owner(Arc<()>);
+
+/// Tells whether an [`Owner`] is still there.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnerWatch(Weak<()>);
+
+impl Owner {
+    pub(crate) fn watch(&self) -> OwnerWatch {
+        OwnerWatch(Arc::downgrade(&self.0))
+    }
+}
+
+impl OwnerWatch {
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.strong_count() > 0
+    }
 }
 
 /// Partitions that a producer is about to write to, or that it should have added before.

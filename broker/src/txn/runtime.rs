@@ -173,6 +173,7 @@ impl Runtime {
             Initialisation::Granted(record) => {
                 let producer = record.metadata.as_ref().map_or(ProducerIdAndEpoch::NONE, TransactionMetadata::producer);
                 self.keep(record)?;
+                self.shard.note_owner(&request.transactional_id, request.owner.clone());
                 Ok(producer)
             }
             Initialisation::Fences(record) => {

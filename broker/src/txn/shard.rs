@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use super::metadata::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, TransactionMetadata, is_epoch_exhausted};
 use super::requests::{
-    InitProducer, PartitionsOfTransaction, PendingMarkers, ProducerIdAndEpoch, TopicPartition, TransactionDescription,
-    TransactionListing,
+    InitProducer, OwnerWatch, PartitionsOfTransaction, PendingMarkers, ProducerIdAndEpoch, TopicPartition,
+    TransactionDescription, TransactionListing,
 };
 use crate::coordinator::timer::Millis;
 use crate::groups::shard::Now;
@@ -77,6 +77,8 @@ pub(crate) struct TransactionShard {
     ongoing: HashSet<Arc<str>>,
     /// Those whose markers are not all written.
     completing: BTreeMap<Arc<str>, Completing>,
+    /// Whose producers are in this process. It is not stored: they do not outlive it.
+    owned: HashMap<Arc<str>, OwnerWatch>,
     last_abort_check: Millis,
     last_expiration_check: Millis,
 }
@@ -96,6 +98,7 @@ impl TransactionShard {
             transactions: HashMap::new(),
             ongoing: HashSet::new(),
             completing: BTreeMap::new(),
+            owned: HashMap::new(),
             last_abort_check: 0,
             last_expiration_check: 0,
         }
@@ -110,7 +113,7 @@ impl TransactionShard {
         now: Now,
         new_id: NewProducerId<'_>,
     ) -> Result<Initialisation, ErrorCode> {
-        let InitProducer { transactional_id, timeout_ms, expected } = request;
+        let InitProducer { transactional_id, timeout_ms, expected, .. } = request;
         if transactional_id.is_empty() {
             return Err(ErrorCode::InvalidRequest);
         }
@@ -191,6 +194,7 @@ impl TransactionShard {
             self.last_abort_check = now.monotonic;
             for id in &self.ongoing {
                 let overdue = self.transactions.get(id).filter(|current| current.is_overdue(now.wall_ms));
+                let overdue = overdue.filter(|_| !self.is_owned(id));
                 // Without a producer id there is a next time.
                 if let Some(Ok(aborted)) = overdue.map(|current| fenced(current, level, now, &mut *new_id)) {
                     records.push(TransactionRecord::new(Arc::clone(id), aborted));
@@ -207,6 +211,19 @@ impl TransactionShard {
                 .extend(expired.map(|(id, _)| TransactionRecord { transactional_id: Arc::clone(id), metadata: None }));
         }
         records
+    }
+
+    /// A producer was told that it may begin: what it belongs to, if it is in this process.
+    pub(crate) fn note_owner(&mut self, transactional_id: &str, owner: Option<OwnerWatch>) {
+        match owner {
+            Some(owner) => self.owned.insert(transactional_id.into(), owner),
+            None => self.owned.remove(transactional_id),
+        };
+    }
+
+    /// Whether the producer of a transaction lives in this process: it ends its transaction, however long that takes.
+    fn is_owned(&self, id: &str) -> bool {
+        self.owned.get(id).is_some_and(OwnerWatch::is_alive)
     }
 
     /// When there is something to do next, by [`TransactionShard::on_time`] or [`TransactionShard::due_markers`].
@@ -276,6 +293,7 @@ impl TransactionShard {
         self.ongoing.remove(&id);
         self.completing.remove(&id);
         let Some(metadata) = metadata else {
+            self.owned.remove(&id);
             self.transactions.remove(&id);
             return;
         };

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::end::Ending;
 use super::requests::{
-    EndTransaction, InitProducer, PartitionsOfTransaction, PendingMarkers, ProducerIdAndEpoch, TopicPartition,
+    EndTransaction, InitProducer, Owner, PartitionsOfTransaction, PendingMarkers, ProducerIdAndEpoch, TopicPartition,
 };
 use super::shard::{Initialisation, TransactionRecord, TransactionSettings, TransactionShard};
 use crate::groups::shard::Now;
@@ -228,6 +228,7 @@ impl World {
             transactional_id: format!("id-{}", producer.id),
             timeout_ms: TIMEOUT_MS,
             expected: producer.has.filter(|_| goes_on),
+            owner: None,
         };
         let next = &mut self.next_producer_id;
         let mut new_id = || {
@@ -450,7 +451,7 @@ fn begun() -> (TransactionShard, ProducerIdAndEpoch) {
 }
 
 fn init(shard: &mut TransactionShard, expected: Option<ProducerIdAndEpoch>) -> Result<ProducerIdAndEpoch, ErrorCode> {
-    let request = InitProducer { transactional_id: "id".to_owned(), timeout_ms: TIMEOUT_MS, expected };
+    let request = InitProducer { transactional_id: "id".to_owned(), timeout_ms: TIMEOUT_MS, expected, owner: None };
     match shard.init_producer(&request, TransactionVersion::V2, at(1), &mut || Ok(7_000))? {
         Initialisation::Granted(record) => {
             let granted = record.metadata.as_ref().unwrap().producer();
@@ -598,10 +599,34 @@ fn a_producer_whose_epochs_are_used_up_gets_another_id() {
 fn timeouts_must_be_within_what_the_broker_allows() {
     let shard = TransactionShard::new(settings());
     for timeout_ms in [0, -1, 60_001] {
-        let request = InitProducer { transactional_id: "id".to_owned(), timeout_ms, expected: None };
+        let request = InitProducer { transactional_id: "id".to_owned(), timeout_ms, expected: None, owner: None };
         let refused = shard.init_producer(&request, TransactionVersion::V2, at(0), &mut || Ok(1));
         assert_eq!(refused, Err(ErrorCode::InvalidTransactionTimeout), "{timeout_ms}");
     }
+}
+
+#[test]
+fn a_producer_in_this_process_may_take_its_time_as_long_as_it_lives() {
+    let mut shard = TransactionShard::new(settings());
+    let owner = Owner::default();
+    let request = InitProducer {
+        transactional_id: "id".to_owned(),
+        timeout_ms: TIMEOUT_MS,
+        expected: None,
+        owner: Some(owner.watch()),
+    };
+    let granted = shard.init_producer(&request, TransactionVersion::V2, at(0), &mut || Ok(7)).unwrap();
+    let Initialisation::Granted(record) = granted else { panic!("nobody had it") };
+    let has = record.metadata.as_ref().unwrap().producer();
+    shard.replay(record, at(0));
+    shard.note_owner("id", request.owner.clone());
+    add(&mut shard, has).unwrap();
+    let late = at(1_000 * u64::try_from(TIMEOUT_MS).unwrap());
+    assert_eq!(shard.on_time(TransactionVersion::V2, late, &mut || Ok(8)), []);
+    drop(owner);
+    let later = at(2_000 * u64::try_from(TIMEOUT_MS).unwrap());
+    let aborted = shard.on_time(TransactionVersion::V2, later, &mut || Ok(8));
+    assert_eq!(aborted[0].metadata.as_ref().unwrap().state, TransactionState::PrepareAbort);
 }
 
 #[test]

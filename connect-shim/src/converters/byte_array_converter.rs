@@ -24,7 +24,7 @@ impl Converter for ByteArrayConverter {
         match value {
             Value::Null => Ok(None),
             Value::Bytes(bytes) => Ok(Some(bytes.clone())),
-            Value::String(text) if self.takes_texts => Ok(Some(Bytes::copy_from_slice(text.as_bytes()))),
+            Value::String(text) if self.takes_texts => Ok(Some(text.to_bytes())),
             other => Err(DataError::new(format!(
                 "ByteArrayConverter is not compatible with objects of type class {}",
                 other.java_class()

@@ -6,11 +6,12 @@ use bytes::{Bytes, BytesMut};
 
 use super::json_writer::JsonStyle;
 use super::schema_json::SchemaJsonCache;
-use super::{Converter, base_config_def};
+use super::{Converter, Output, base_config_def};
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
 use crate::data::{DataError, Schema, Value};
+use crate::spool::Spool;
 
 /// How much is asked of the allocator at once: records are cut off a block of this size.
 const BLOCK: usize = 64 * 1024;
@@ -40,21 +41,18 @@ impl JsonConverter {
         Ok(Self { with_schemas, style, schemas: SchemaJsonCache::new(limit), buffer: BytesMut::new() })
     }
 
-    fn write(&mut self, schema: Option<&Arc<Schema>>, value: &Value) -> Result<(), DataError> {
+    fn write<O: Output>(&mut self, out: &mut O, schema: Option<&Arc<Schema>>, value: &Value) -> Result<(), DataError> {
         if !self.with_schemas {
-            return self.style.write(&mut self.buffer, schema.map(AsRef::as_ref), value);
+            return self.style.write(out, schema.map(AsRef::as_ref), value);
         }
-        self.buffer.extend_from_slice(b"{\"schema\":");
+        out.put(b"{\"schema\":");
         match schema {
-            Some(schema) => {
-                let json = self.schemas.json(schema, self.style)?;
-                self.buffer.extend_from_slice(&json);
-            }
-            None => self.buffer.extend_from_slice(b"null"),
+            Some(schema) => out.put(&self.schemas.json(schema, self.style)?),
+            None => out.put(b"null"),
         }
-        self.buffer.extend_from_slice(b",\"payload\":");
-        self.style.write(&mut self.buffer, schema.map(AsRef::as_ref), value)?;
-        self.buffer.extend_from_slice(b"}");
+        out.put(b",\"payload\":");
+        self.style.write(out, schema.map(AsRef::as_ref), value)?;
+        out.put(b"}");
         Ok(())
     }
 }
@@ -67,20 +65,27 @@ impl Converter for JsonConverter {
         if self.buffer.capacity() < BLOCK / 16 {
             self.buffer.reserve(BLOCK);
         }
-        match self.write(schema, value) {
-            Ok(()) => {
-                let made = self.buffer.split().freeze();
-                if made.len() > BLOCK {
-                    // What is left of a large record's block would keep all of it.
-                    self.buffer = BytesMut::new();
-                }
-                Ok(Some(made))
-            }
-            Err(error) => {
-                self.buffer.clear();
-                Err(error)
-            }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let written = self.write(&mut buffer, schema, value);
+        let made = buffer.split().freeze();
+        // What is left of a large record's block would keep all of it.
+        if made.len() <= BLOCK {
+            self.buffer = buffer;
         }
+        written.map(|()| Some(made))
+    }
+
+    fn spool(
+        &mut self,
+        _: &str,
+        schema: Option<&Arc<Schema>>,
+        value: &Value,
+        out: &mut Spool,
+    ) -> Result<bool, DataError> {
+        if schema.is_none() && value.is_null() {
+            return Ok(false);
+        }
+        self.write(out, schema, value).map(|()| true)
     }
 }
 

@@ -14,13 +14,15 @@ mod string_converter;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 pub use json_converter::JsonConverter;
 pub(crate) use simple_header_converter::text_of;
+pub(crate) use string_converter::write_java_text;
 
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator};
 use crate::data::{DataError, Schema, Value};
+use crate::spool::Spool;
 
 /// Makes bytes of data.
 pub trait Converter: Send {
@@ -30,6 +32,51 @@ pub trait Converter: Send {
     /// That the data is not what its schema says, or not what this converter takes.
     fn convert(&mut self, topic: &str, schema: Option<&Arc<Schema>>, value: &Value)
     -> Result<Option<Bytes>, DataError>;
+
+    /// Puts the bytes of a large value out of memory, bit by bit if it can; `false` if it is null.
+    ///
+    /// # Errors
+    /// As for [`convert`](Self::convert).
+    fn spool(
+        &mut self,
+        topic: &str,
+        schema: Option<&Arc<Schema>>,
+        value: &Value,
+        out: &mut Spool,
+    ) -> Result<bool, DataError> {
+        let made = self.convert(topic, schema, value)?;
+        if let Some(bytes) = &made {
+            out.put(bytes);
+        }
+        Ok(made.is_some())
+    }
+}
+
+/// Where a converter's bytes go, one after the other.
+pub(crate) trait Output {
+    /// Adds bytes.
+    fn put(&mut self, bytes: &[u8]);
+
+    /// Says how many are about to come.
+    fn reserve(&mut self, additional: usize);
+}
+
+impl Output for BytesMut {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        Self::reserve(self, additional);
+    }
+}
+
+impl Output for Spool {
+    fn put(&mut self, bytes: &[u8]) {
+        Self::put(self, bytes);
+    }
+
+    fn reserve(&mut self, _: usize) {}
 }
 
 /// Of what a converter makes bytes (`ConverterType`).

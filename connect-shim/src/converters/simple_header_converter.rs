@@ -20,7 +20,7 @@ impl Converter for SimpleHeaderConverter {
     fn convert(&mut self, _: &str, schema: Option<&Arc<Schema>>, value: &Value) -> Result<Option<Bytes>, DataError> {
         Ok(match value {
             Value::Null => None,
-            Value::String(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
+            Value::String(text) => Some(text.to_bytes()),
             value => Some(text_of(schema.map(AsRef::as_ref), value).into()),
         })
     }

@@ -18,7 +18,7 @@ impl Converter for StringConverter {
     fn convert(&mut self, _: &str, schema: Option<&Arc<Schema>>, value: &Value) -> Result<Option<Bytes>, DataError> {
         Ok(match value {
             Value::Null => None,
-            Value::String(text) => Some(Bytes::copy_from_slice(text.as_bytes())),
+            Value::String(text) => Some(text.to_bytes()),
             value => {
                 let mut out = String::new();
                 write_java_text(&mut out, schema.map(AsRef::as_ref), value);

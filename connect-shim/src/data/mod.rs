@@ -8,9 +8,11 @@ mod data_error;
 pub mod logical;
 mod schema;
 mod source_record;
+mod text;
 mod value;
 
 pub use data_error::DataError;
 pub use schema::{Field, Schema, SchemaType};
 pub use source_record::{Header, OffsetMap, SourceRecord};
+pub use text::{LARGE, Text};
 pub use value::{Struct, Value};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Schema;
+use super::{Schema, Text};
 
 /// A value, in the primitive form of its schema: of a logical type that which is written.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,7 +27,7 @@ pub enum Value {
     /// True or false.
     Boolean(bool),
     /// Text.
-    String(Arc<str>),
+    String(Text),
     /// Bytes. Of a decimal its unscaled value, big-endian, in two's complement.
     Bytes(Bytes),
     /// Values in order.

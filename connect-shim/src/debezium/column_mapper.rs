@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256, Sha512};
 use super::filters::{BadPattern, Patterns};
 use super::relational::{Column, TableId, oid};
 use super::types::to_hex;
-use crate::data::{Schema, Value};
+use crate::data::{Schema, Text, Value};
 use crate::postgres::TypeRegistry;
 
 /// What is done to the columns that a list means.
@@ -128,9 +128,9 @@ impl ValueMapper {
                 Value::Bytes(bytes.slice(..end))
             }
             (Self::Truncate(_), other) => other,
-            (Self::Mask(mask), _) => Value::String(mask.clone()),
+            (Self::Mask(mask), _) => Value::String(mask.clone().into()),
             (Self::Hash(algorithm, salt, input, length), Value::String(text)) => {
-                let hash: Arc<str> = to_hex(&algorithm.digest(salt, &input.of(&text))).into();
+                let hash: Text = to_hex(&algorithm.digest(salt, &input.of(&text))).into();
                 Value::String(if *length > 0 { cut(&hash, *length) } else { hash })
             }
             (Self::Hash(..), _) => Value::Null,
@@ -139,7 +139,7 @@ impl ValueMapper {
 }
 
 /// The first characters, counted as Java does: in UTF-16.
-fn cut(text: &Arc<str>, length: usize) -> Arc<str> {
+fn cut(text: &Text, length: usize) -> Text {
     let mut units = 0;
     for (at, character) in text.char_indices() {
         units += character.len_utf16();

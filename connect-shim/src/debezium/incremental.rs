@@ -7,6 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
@@ -18,13 +19,13 @@ use super::relational::TableId;
 use super::schemas::{CapturedTable, Schemas};
 use super::signal::SnapshotRequest;
 use super::source_info::SourceInfoMaker;
-use super::table_schema::Cell;
+use super::table_schema::{Cell, CellText};
 use crate::data::OffsetMap;
 use crate::postgres::{Catalog, Connection, Lsn, identifier, literal};
 
 /// A row as texts, and what tells it from others.
-pub(crate) type OwnedRow = Vec<Option<Vec<u8>>>;
-type RowKey = Vec<Option<Vec<u8>>>;
+pub(crate) type OwnedRow = Vec<Option<Bytes>>;
+type RowKey = Vec<Option<Bytes>>;
 /// What is left of the rows that were read of a table.
 pub(crate) type Chunk = (Arc<CapturedTable>, Vec<OwnedRow>);
 
@@ -54,6 +55,8 @@ pub(crate) struct IncrementalSnapshot {
     ends_at: Option<Lsn>,
     /// The last transactions that the stream has told whole.
     told: VecDeque<u32>,
+    /// How many rows are read at a time, since more were too large.
+    limit: Option<u32>,
     /// How many rows of the current table were read.
     scanned: usize,
     notices: Vec<Notice>,
@@ -80,6 +83,9 @@ const TOLD: usize = 1024;
 /// How often it is asked whether all of them are seen, and how long in between.
 const ASKED: u32 = 2000;
 const BETWEEN: Duration = Duration::from_millis(5);
+
+/// How large a chunk may grow before it ends, whatever its number of rows.
+const MAX_CHUNK_BYTES: usize = 2 * 1024 * 1024;
 
 const COLLECTIONS: &str = "incremental_snapshot_collections";
 const CORRELATION: &str = "incremental_snapshot_correlation_id";
@@ -256,7 +262,7 @@ impl IncrementalSnapshot {
             return;
         }
         let text = |place: Option<usize>| match place.and_then(|place| row.get(place)) {
-            Some(Cell::Text(text)) => Some(text.to_vec()),
+            Some(Cell::Text(text)) => Some(text.to_bytes()),
             _ => None,
         };
         let place = |wanted: usize| {
@@ -294,6 +300,7 @@ impl IncrementalSnapshot {
             self.tell("TABLE_SCAN_COMPLETED", data);
         }
         self.scanned = 0;
+        self.limit = None;
         self.collections.pop_front();
         self.leave_table();
         if !self.is_running() {
@@ -483,17 +490,25 @@ impl IncrementalSnapshot {
             columns.join(", "),
             conditions.join(" AND "),
             names.join(", "),
-            reader.config.incremental_chunk_size
+            self.limit.unwrap_or(u32::MAX).min(reader.config.incremental_chunk_size)
         );
         reader.connection.start_query(&sql).await?;
+        let mut bytes = 0;
         while let Some(row) = reader.connection.next_row().await? {
-            let row: OwnedRow = row.values().map(|value| value.map(<[u8]>::to_vec)).collect();
+            let row: OwnedRow =
+                row.values().map(|value| value.map(|text| CellText::within(row.body(), text).to_bytes())).collect();
             let key = table.schema.key_places().map(|place| row.get(place).cloned().flatten()).collect();
             self.by_key.insert(key, self.window.len());
+            bytes += row.iter().flatten().map(Bytes::len).sum::<usize>();
             self.window.push(Some(row));
+            if bytes > MAX_CHUNK_BYTES {
+                // The rest is read next, and from now on no more at a time.
+                self.limit = u32::try_from(self.window.len()).ok();
+                break;
+            }
         }
         let Some(Some(last)) = self.window.last() else { return Ok(Scan::Over("SUCCEEDED")) };
-        let text = |place: &usize| last.get(*place).cloned().flatten().and_then(|text| String::from_utf8(text).ok());
+        let text = |place: &usize| String::from_utf8(last.get(*place)?.as_ref()?.to_vec()).ok();
         self.position = order.iter().map(text).collect();
         Ok(if self.position.is_some() { Scan::Rows } else { Scan::Over("SUCCEEDED") })
     }

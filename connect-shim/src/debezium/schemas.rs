@@ -26,7 +26,7 @@ impl CapturedTable {
     /// The type of an enumeration that does not know yet what a row holds.
     pub(crate) fn stale_enum(&self, row: &[Cell<'_>]) -> Option<u32> {
         let unknown = |place: usize, values: &[String]| match row.get(place) {
-            Some(Cell::Text(text)) => !values.iter().any(|value| value.as_bytes() == *text),
+            Some(Cell::Text(text)) => !values.iter().any(|value| value.as_bytes() == &**text),
             _ => false,
         };
         self.enums.iter().find(|(place, _, values)| unknown(*place, values)).map(|(_, oid, _)| *oid)

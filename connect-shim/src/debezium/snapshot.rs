@@ -15,7 +15,7 @@ use super::relational::TableId;
 use super::schemas::{CapturedTable, Schemas};
 use super::source_info::{SNAPSHOT_FIELD, SnapshotRecord, SourceInfo};
 use super::streaming::MAX_BATCH_BYTES;
-use super::table_schema::Cell;
+use super::table_schema::{Cell, CellText};
 use super::types::Origin;
 use crate::data::{OffsetMap, SourceRecord, Struct, Value};
 use crate::metrics::{SnapshotFigures, SnapshotState, TaskMetrics};
@@ -138,7 +138,26 @@ impl Snapshot<'_> {
         let (mut rows, mut told) = (0u64, Instant::now());
         let mut previous: Option<SourceRecord> = None;
         let timestamp = now_micros();
-        while let Some(row) = self.connection.next_row().await.with(&context)? {
+        loop {
+            // A record is held back until it is known whether it is its table's last. It is not held while the next row comes
+            // into memory, as both may be large.
+            let more = self.connection.has_row().await.with(&context)?;
+            if let Some(record) = previous.take() {
+                let marker = match (rows, more) {
+                    // The only row of the first table is its first rather than its last.
+                    (1, false) if place == 0 && place + 1 < count => SnapshotRecord::First,
+                    (_, false) => SnapshotRecord::LastInDataCollection,
+                    (1, true) if place == 0 => SnapshotRecord::First,
+                    (1, true) => SnapshotRecord::FirstInDataCollection,
+                    (_, true) => SnapshotRecord::True,
+                };
+                self.push(mark(record, marker), more, batch, last).await?;
+            }
+            let Some(row) = self.connection.next_row().await.with(&context)? else { break };
+            if let Some(record) = last.take() {
+                batch.push(record);
+                self.send_if_full(batch).await?;
+            }
             if self.stop.is_cancelled() {
                 return Err(ConnectorError::Stopped);
             }
@@ -147,18 +166,10 @@ impl Snapshot<'_> {
             for (place, value) in places.iter().zip(row.values()) {
                 if let (Some(place), Some(text)) = (place, value) {
                     self.batch_bytes += text.len();
-                    cells[*place] = Cell::Text(text);
+                    cells[*place] = Cell::Text(CellText::within(row.body(), text));
                 }
             }
-            // One record is held back, since it may be its table's last.
-            if let Some(record) = previous.replace(self.read(&captured, &cells, timestamp)?) {
-                let marker = match (rows, place) {
-                    (1, 0) => SnapshotRecord::First,
-                    (1, _) => SnapshotRecord::FirstInDataCollection,
-                    _ => SnapshotRecord::True,
-                };
-                self.push(mark(record, marker), batch, last).await?;
-            }
+            previous = Some(self.read(&captured, &cells, timestamp)?);
             rows += 1;
             if told.elapsed() > LOG_INTERVAL {
                 told = Instant::now();
@@ -168,12 +179,6 @@ impl Snapshot<'_> {
                     stream.send_status().await?;
                 }
             }
-        }
-        if let Some(record) = previous {
-            // The only row of the first table is its first rather than its last.
-            let only = rows == 1 && place == 0 && place + 1 < count;
-            let marker = if only { SnapshotRecord::First } else { SnapshotRecord::LastInDataCollection };
-            self.push(mark(record, marker), batch, last).await?;
         }
         tracing::info!(table = %id, rows, "finished exporting table {} of {count}", place + 1);
         self.scanned(id, rows);
@@ -186,14 +191,23 @@ impl Snapshot<'_> {
         });
     }
 
-    /// Sends what was held back, and holds the next.
+    /// Takes a record. The last one of a table is held back, since it may be the last of all.
     async fn push(
         &mut self,
         record: SourceRecord,
+        more: bool,
         batch: &mut Vec<SourceRecord>,
         last: &mut Option<SourceRecord>,
     ) -> Result<(), ConnectorError> {
-        batch.extend(last.replace(record));
+        if more {
+            batch.push(record);
+        } else {
+            *last = Some(record);
+        }
+        self.send_if_full(batch).await
+    }
+
+    async fn send_if_full(&mut self, batch: &mut Vec<SourceRecord>) -> Result<(), ConnectorError> {
         if batch.len() >= self.config.max_batch_size || self.batch_bytes >= MAX_BATCH_BYTES {
             self.batch_bytes = 0;
             self.sink.send(std::mem::take(batch)).await?;

@@ -152,12 +152,12 @@ impl SourceInfoMaker {
             Value::String(sequence.into()),
             Value::Int64(info.timestamp),
             Value::Int64(info.timestamp.wrapping_mul(1000)),
-            Value::String(info.table.map_or_else(|| "".into(), |table| table.schema.clone())),
-            Value::String(info.table.map_or_else(|| "".into(), |table| table.table.clone())),
+            Value::String(info.table.map_or_else(|| "".into(), |table| table.schema.clone().into())),
+            Value::String(info.table.map_or_else(|| "".into(), |table| table.table.clone().into())),
             number(info.tx_id.filter(|_| streamed)),
             number(info.lsn.filter(|_| streamed).map(Lsn::as_i64)),
             number(info.xmin.filter(|_| streamed)),
-            info.origin.map(|(name, _)| Value::String(name.clone())).unwrap_or_default(),
+            info.origin.map(|(name, _)| Value::String(name.clone().into())).unwrap_or_default(),
             number(info.origin.map(|(_, lsn)| lsn.as_i64())),
         ];
         Value::Struct(Struct::new(self.schema.clone(), values))

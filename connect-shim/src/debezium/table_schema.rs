@@ -1,7 +1,9 @@
 //! A table's schemas, and how its rows become keys and values (`TableSchema`).
 
+use std::ops::Deref;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use md5::Digest as _;
 
 use super::column_mapper::ValueMapper;
@@ -11,7 +13,7 @@ use super::source_info::SourceInfoMaker;
 use super::transaction::block_schema;
 use super::types::schema::field;
 use super::types::{Converter, Origin, field_type, parse_default};
-use crate::data::{Field, Schema, SchemaType, Struct, Value};
+use crate::data::{Field, LARGE, Schema, SchemaType, Struct, Text, Value};
 use crate::postgres::TypeRegistry;
 
 /// A column's value as it came.
@@ -22,8 +24,43 @@ pub(crate) enum Cell<'a> {
     /// The stream leaves it out, since the change did not touch it.
     Unchanged,
     /// Its text.
-    Text(&'a [u8]),
+    Text(CellText<'a>),
 }
+
+/// A column's text, in the message that it came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CellText<'a> {
+    text: &'a [u8],
+    message: &'a Bytes,
+}
+
+impl<'a> CellText<'a> {
+    /// A text that is part of a message.
+    pub(crate) fn within(message: &'a Bytes, text: &'a [u8]) -> Self {
+        Self { text, message }
+    }
+
+    /// Its bytes, for longer than the message is looked at: a large one shares the message's memory, and keeps it.
+    pub(crate) fn to_bytes(self) -> Bytes {
+        if self.text.len() < LARGE { Bytes::copy_from_slice(self.text) } else { self.message.slice_ref(self.text) }
+    }
+}
+
+impl Deref for CellText<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.text
+    }
+}
+
+impl PartialEq for CellText<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for CellText<'_> {}
 
 /// A value that is none of its column's type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -163,7 +200,10 @@ impl FieldSource {
             Cell::Null => self.null.clone(),
             Cell::Unchanged => self.unavailable.clone(),
             Cell::Text(_) if self.converter.is_unknown_to(origin) => self.null.clone(),
-            Cell::Text(text) => self.converter.convert(std::str::from_utf8(text).ok()?, origin)?,
+            Cell::Text(text) if text.len() >= LARGE && self.converter.keeps_texts() => {
+                Value::String(Text::sharing(text.to_bytes())?)
+            }
+            Cell::Text(text) => self.converter.convert(std::str::from_utf8(&text).ok()?, origin)?,
         };
         Some(match &self.mapper {
             Some(mapper) => mapper.map(value),

@@ -1,5 +1,7 @@
 //! Base64 with padding (RFC 4648 §4), as Java's encoder and Jackson write it.
 
+use crate::converters::Output;
+
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// The same for names of files and for URLs (RFC 4648 §5).
@@ -41,9 +43,9 @@ pub(crate) fn encode_url_safe(bytes: &[u8]) -> String {
 }
 
 /// Appends the text of bytes.
-pub(crate) fn append(out: &mut bytes::BytesMut, bytes: &[u8]) {
+pub(crate) fn append<O: Output>(out: &mut O, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
-    encode_to(ALPHABET, bytes, |four| out.extend_from_slice(&four));
+    encode_to(ALPHABET, bytes, |four| out.put(&four));
 }
 
 #[cfg(test)]

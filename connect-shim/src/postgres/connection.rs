@@ -2,12 +2,20 @@
 
 use std::fmt;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut as _, Bytes, BytesMut};
 use postgres_protocol::message::{backend, frontend};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{ConnectionConfig, PostgresError, Row, Rows, SqlState, SslMode};
+
+/// How much is read at a time.
+const READ_AHEAD: usize = 64 * 1024;
+/// From how many bytes on a message has memory of its own.
+const LARGE: usize = 1024 * 1024;
+/// So much is asked for at least where that memory is to be given back as soon as it is freed: the GNU C library keeps what is
+/// smaller for later. What of it is not used is not there.
+const MAPPED: usize = 33 * 1024 * 1024;
 
 /// What a connection reads from and writes to.
 trait Transport: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -17,6 +25,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Transport for T {}
 pub struct Connection {
     transport: Box<dyn Transport>,
     inbound: BytesMut,
+    /// How many bytes are read at once at most: what belongs to other messages is not to lie in a large one's memory.
+    room: usize,
     pub(super) outbound: BytesMut,
     pub(super) server_version: u32,
     /// Whether the last statement's answer has not been read to its end.
@@ -89,6 +99,7 @@ impl Connection {
         let mut connection = Self {
             transport,
             inbound: BytesMut::new(),
+            room: READ_AHEAD,
             outbound: BytesMut::new(),
             server_version: 0,
             busy: false,
@@ -171,6 +182,41 @@ impl Connection {
         refused.map_or(Ok(None), Err)
     }
 
+    /// Whether the answer has another row, which is not brought into memory yet.
+    ///
+    /// # Errors
+    /// What the network says. What the server says comes with [`next_row`](Self::next_row).
+    pub async fn has_row(&mut self) -> Result<bool, PostgresError> {
+        while self.busy {
+            match self.inbound.first() {
+                Some(&backend::DATA_ROW_TAG) => return Ok(true),
+                Some(&(backend::COMMAND_COMPLETE_TAG | backend::READY_FOR_QUERY_TAG | backend::ERROR_RESPONSE_TAG)) => {
+                    return Ok(false);
+                }
+                Some(_) => {
+                    let frame = match self.frame().await {
+                        Ok(frame) => frame,
+                        Err(error) => {
+                            self.busy = false;
+                            return Err(error);
+                        }
+                    };
+                    if frame.tag == backend::ROW_DESCRIPTION_TAG {
+                        self.columns = column_names(&frame.body);
+                    }
+                }
+                None => {
+                    self.make_room();
+                    if let Err(error) = self.read_some().await {
+                        self.busy = false;
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// The names of the columns of the row that was taken last.
     pub fn columns(&self) -> &[String] {
         &self.columns
@@ -200,28 +246,40 @@ impl Connection {
             if let Some(frame) = self.buffered_frame()? {
                 return Ok(frame);
             }
-            let read = self.transport.read_buf(&mut self.inbound).await?;
-            if read == 0 {
-                return Err(std::io::Error::new(
-                    std::io::ErrorKind::UnexpectedEof,
-                    "An I/O error occurred while sending to the backend: the server closed the connection.",
-                )
-                .into());
-            }
+            self.read_some().await?;
         }
+    }
+
+    /// Reads what has arrived, as far as there is room for it.
+    async fn read_some(&mut self) -> Result<(), PostgresError> {
+        if self.transport.read_buf(&mut (&mut self.inbound).limit(self.room)).await? > 0 {
+            return Ok(());
+        }
+        Err(std::io::Error::new(
+            std::io::ErrorKind::UnexpectedEof,
+            "An I/O error occurred while sending to the backend: the server closed the connection.",
+        )
+        .into())
     }
 
     /// The next message if all of it has arrived.
     pub(super) fn buffered_frame(&mut self) -> Result<Option<Frame>, PostgresError> {
-        const READ_AHEAD: usize = 64 * 1024;
-        const LARGE: usize = 1024 * 1024;
         let Some(header) = backend::Header::parse(&self.inbound)? else {
-            self.inbound.reserve(READ_AHEAD);
+            self.make_room();
             return Ok(None);
         };
         let length = usize::try_from(header.len()).map_err(|_| broken("a message of negative length"))? + 1;
         if self.inbound.len() < length {
-            self.inbound.reserve((length - self.inbound.len()).max(READ_AHEAD));
+            let missing = length - self.inbound.len();
+            self.room = missing;
+            if length <= LARGE {
+                self.room = missing.max(READ_AHEAD);
+                self.inbound.reserve(self.room);
+            } else if self.inbound.capacity() < length {
+                let mut roomy = BytesMut::with_capacity(length.max(MAPPED));
+                roomy.extend_from_slice(&self.inbound);
+                self.inbound = roomy;
+            }
             return Ok(None);
         }
         let mut body = self.inbound.split_to(length).freeze();
@@ -231,6 +289,12 @@ impl Connection {
         }
         body.advance(5);
         Ok(Some(Frame { tag: header.tag(), body }))
+    }
+
+    /// Makes room for whatever comes next.
+    fn make_room(&mut self) {
+        self.room = READ_AHEAD;
+        self.inbound.reserve(READ_AHEAD);
     }
 
     /// Says good-bye.

@@ -272,6 +272,11 @@ impl Tuple {
         self.columns == 0
     }
 
+    /// The part of the message that it is.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// Its columns, in the relation's order.
     pub fn columns(&self) -> impl Iterator<Item = TupleColumn<'_>> {
         let mut rest = &self.body[..];

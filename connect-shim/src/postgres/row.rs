@@ -14,6 +14,11 @@ impl Row {
         Self { body }
     }
 
+    /// The message that it is.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// Its values; `None` is null.
     pub fn values(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut rest = self.body.get(2..).unwrap_or_default();

@@ -6,10 +6,12 @@
 mod clock;
 mod config_state;
 mod connector_offsets;
+mod error_tolerance;
 mod herder;
 mod herder_error;
 mod offset_store;
 mod partitioner;
+mod record_maker;
 mod record_writer;
 mod settings;
 mod status;

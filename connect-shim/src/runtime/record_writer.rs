@@ -4,17 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::clock::now_ms;
+use super::error_tolerance::{Failure, Stage};
 use super::offset_store::OffsetStore;
 use super::partitioner::partition_for_key;
-use super::settings::WorkerSettings;
+use super::record_maker::{Made, MadeRecord, MakeError, RecordMaker};
 use super::status_store::StatusStore;
-use crate::connector_config::{ConfigError, Properties, TopicCreation, WorkerDefaults, source_config_def};
-use crate::converters::{self, Converter, ConverterType};
-use crate::data::{DataError, OffsetMap, SourceRecord};
-use crate::destination::{Destination, DestinationError, OutgoingRecord, TransactionalProducer};
+use super::task_runner::TASK;
+use crate::data::{OffsetMap, SourceRecord};
+use crate::destination::{Destination, DestinationError, LargeRecord, OutgoingRecord, TransactionalProducer};
 use crate::source::{BoxFuture, RecordSink, TaskError};
-use crate::transforms::TransformationChain;
 
 /// How large a batch grows before it is written: below the largest that topics take by default.
 const BATCH_BYTES: usize = 512 * 1024;
@@ -22,61 +20,6 @@ const BATCH_BYTES: usize = 512 * 1024;
 const BUFFERED_BYTES: usize = 2 * 1024 * 1024;
 /// What a record is reckoned to take beside its key and value.
 const RECORD_OVERHEAD: usize = 32;
-
-/// What is to be written: the topic, the partition if it is given, and the record.
-type Made = (Arc<str>, Option<i32>, OutgoingRecord);
-
-/// What makes records of a connector's events, as its config has it.
-pub(super) struct RecordMaker {
-    chain: TransformationChain,
-    key: Box<dyn Converter>,
-    value: Box<dyn Converter>,
-    header: Box<dyn Converter>,
-    creation: TopicCreation,
-    tolerates_errors: bool,
-    logs_errors: bool,
-    logs_messages: bool,
-}
-
-impl RecordMaker {
-    /// # Errors
-    /// The first thing in the config that cannot be.
-    pub(super) fn new(properties: &Properties, settings: &WorkerSettings) -> Result<Self, ConfigError> {
-        let config = source_config_def("", &WorkerDefaults::default(), properties).parse(properties)?;
-        let converter = |at: usize, side: &str, kind| {
-            let name = format!("{side}.converter");
-            let class = config.text(&name).unwrap_or_else(|| settings.defaults.converter(at));
-            converters::create(class, kind, &properties.with_prefix(&format!("{name}.")))
-        };
-        Ok(Self {
-            chain: TransformationChain::new(properties)?,
-            key: converter(0, "key", ConverterType::Key)?,
-            value: converter(1, "value", ConverterType::Value)?,
-            header: converter(2, "header", ConverterType::Header)?,
-            creation: TopicCreation::new(properties)?,
-            tolerates_errors: config.string("errors.tolerance") == "all",
-            logs_errors: config.is("errors.log.enable"),
-            logs_messages: config.is("errors.log.include.messages"),
-        })
-    }
-
-    /// What is to be written of an event, and where; `None` if it is dropped.
-    fn make(&mut self, record: SourceRecord) -> Result<Option<Made>, DataError> {
-        let record = if self.chain.is_empty() { Some(record) } else { self.chain.apply(record)? };
-        let Some(record) = record else {
-            return Ok(None);
-        };
-        let key = self.key.convert(&record.topic, record.key_schema.as_ref(), &record.key)?;
-        let value = self.value.convert(&record.topic, record.value_schema.as_ref(), &record.value)?;
-        let mut headers = Vec::with_capacity(record.headers.len());
-        for header in &record.headers {
-            let value = self.header.convert(&record.topic, header.schema.as_ref(), &header.value)?;
-            headers.push((header.name.to_string(), value));
-        }
-        let timestamp = record.timestamp.unwrap_or_else(now_ms);
-        Ok(Some((record.topic, record.partition, OutgoingRecord { key, value, headers, timestamp })))
-    }
-}
 
 /// Writes a task's events.
 pub(super) struct RecordWriter {
@@ -119,47 +62,65 @@ struct KnownTopic {
 impl RecordWriter {
     async fn write(&mut self, records: Vec<SourceRecord>) -> Result<(), TaskError> {
         for record in records {
-            let topic = Arc::clone(&record.topic);
-            match self.maker.make(record) {
-                Ok(Some((topic, partition, record))) => self.place(topic, partition, record).await?,
+            let described = self.maker.tolerance.description(&record, &self.source_partition);
+            match self.maker.make(record, &*self.destination) {
+                Ok(Some(made)) => self.place(made).await?,
                 Ok(None) => {}
-                Err(error) if self.maker.tolerates_errors => {
-                    if self.maker.logs_errors {
-                        let topic = if self.maker.logs_messages { &*topic } else { "" };
-                        tracing::error!(connector = self.connector, topic, %error, "an event is left out");
-                    }
+                Err(MakeError::Failure(failure)) => self.meet(&failure, described.as_deref())?,
+                Err(MakeError::Spool(error)) => {
+                    return Err(TaskError::Retriable(format!("A large record cannot be put aside: {error}")));
                 }
-                Err(error) => return Err(tolerance_exceeded(&error)),
             }
         }
         Ok(())
     }
 
+    /// What a failure means for the task.
+    fn meet(&self, failure: &Failure, described: Option<&str>) -> Result<(), TaskError> {
+        self.maker.tolerance.meet(&format!("{}-{TASK}", self.connector), failure, described)
+    }
+
+    /// What it means that a topic does not take a record.
+    fn meet_refusal(&self, topic: &str, message: &str) -> Result<(), TaskError> {
+        let class = "org.apache.kafka.connect.runtime.WorkerSourceTask".to_owned();
+        let message = format!("a record for topic '{topic}' is refused: {message}");
+        self.meet(&Failure { stage: Stage::KafkaProduce, class, message }, None)
+    }
+
     /// Puts a record to those that wait for the same partition.
-    async fn place(
-        &mut self,
-        topic: Arc<str>,
-        partition: Option<i32>,
-        record: OutgoingRecord,
-    ) -> Result<(), TaskError> {
+    async fn place(&mut self, made: Made) -> Result<(), TaskError> {
+        let Made { topic, partition, record } = made;
         if !self.pending.topics.contains_key(&topic) {
             self.make_topic(&topic)?;
         }
         let Some(known) = self.pending.topics.get(&topic) else {
             return Err(TaskError::Failed(format!("There is no topic '{topic}'")));
         };
-        let partition = match (partition, &record.key) {
+        let key = match &record {
+            MadeRecord::Small(record) => &record.key,
+            MadeRecord::Large(record) => &record.key,
+        };
+        let partition = match (partition, key) {
             (Some(partition), _) => partition,
             (None, Some(key)) if known.partitions > 1 => partition_for_key(key, known.partitions),
             _ => known.sticky,
+        };
+        let same =
+            |batch: &Batch| batch.partition == partition && (Arc::ptr_eq(&batch.topic, &topic) || batch.topic == topic);
+        let at = self.pending.batches.iter().rposition(same);
+        let record = match record {
+            MadeRecord::Small(record) => record,
+            MadeRecord::Large(record) => {
+                if let Some(at) = at {
+                    self.flush_batch(at).await?;
+                }
+                return self.append_large(&topic, partition, record).await;
+            }
         };
         let lengths = [&record.key, &record.value].map(|bytes| bytes.as_ref().map_or(0, bytes::Bytes::len));
         let headers: usize =
             record.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, bytes::Bytes::len)).sum();
         let bytes = lengths[0] + lengths[1] + headers + RECORD_OVERHEAD;
-        let same =
-            |batch: &Batch| batch.partition == partition && (Arc::ptr_eq(&batch.topic, &topic) || batch.topic == topic);
-        let at = self.pending.batches.iter().rposition(same);
         match at {
             Some(at) => {
                 if self.pending.batches[at].bytes + bytes > BATCH_BYTES {
@@ -189,15 +150,39 @@ impl RecordWriter {
         Ok(())
     }
 
+    async fn append_large(&mut self, topic: &str, partition: i32, record: LargeRecord) -> Result<(), TaskError> {
+        match self.producer.append_large(topic, partition, record).await {
+            Err(DestinationError::RecordsRefused(message)) => self.meet_refusal(topic, &message),
+            outcome => outcome.map_err(task_error),
+        }
+    }
+
+    /// Writes what waits for a partition. A batch that is refused for what its records are is written in halves, as
+    /// producers do with one that is too large, until it is clear which of them it is.
     async fn flush_batch(&mut self, at: usize) -> Result<(), TaskError> {
         let batch = &mut self.pending.batches[at];
         if batch.records.is_empty() {
             return Ok(());
         }
-        self.producer.append(&batch.topic, batch.partition, &batch.records).await.map_err(task_error)?;
-        self.pending.bytes -= batch.bytes;
-        batch.bytes = 0;
-        batch.records.clear();
+        let records = std::mem::take(&mut batch.records);
+        self.pending.bytes -= std::mem::take(&mut batch.bytes);
+        let (topic, partition) = (Arc::clone(&batch.topic), batch.partition);
+        let mut parts = vec![records.as_slice()];
+        while let Some(part) = parts.pop() {
+            match self.producer.append(&topic, partition, part).await {
+                Ok(()) => {}
+                Err(DestinationError::RecordsRefused(_)) if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(DestinationError::RecordsRefused(message)) => self.meet_refusal(&topic, &message)?,
+                Err(error) => return Err(task_error(error)),
+            }
+        }
+        // Its memory is of use for what follows.
+        let mut records = records;
+        records.clear();
+        self.pending.batches[at].records = records;
         Ok(())
     }
 
@@ -224,6 +209,13 @@ impl RecordWriter {
             known.sticky = (known.sticky + 1) % known.partitions.max(1);
         }
         Ok(())
+    }
+
+    /// Hides what the task leaves uncommitted at its end, so that readers need not wait for the next one.
+    pub(super) async fn close(mut self) {
+        if let Err(error) = self.producer.abort().await {
+            tracing::debug!(connector = self.connector, %error, "the next producer aborts what was open");
+        }
     }
 
     /// Nothing of an open transaction is ever seen once something has gone wrong.
@@ -262,14 +254,6 @@ impl RecordSink for RecordWriter {
             }
         })
     }
-}
-
-/// The trace of a task that a record has ended.
-fn tolerance_exceeded(error: &DataError) -> TaskError {
-    TaskError::Failed(format!(
-        "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler\n\
-         Caused by: org.apache.kafka.connect.errors.DataException: {error}\n"
-    ))
 }
 
 /// What an error of the broker's means for a task.

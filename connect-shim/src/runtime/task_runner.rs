@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::offset_store::OffsetStore;
-use super::record_writer::{Pending, RecordMaker, RecordWriter, task_error};
+use super::record_maker::RecordMaker;
+use super::record_writer::{Pending, RecordWriter, task_error};
 use super::settings::WorkerSettings;
 use super::status::{State, Status};
 use super::status_store::StatusStore;
@@ -16,9 +17,10 @@ use crate::destination::Destination;
 use crate::metrics::TaskMetrics;
 use crate::source::{TaskContext, TaskError};
 
-/// The first pause before a task is tried again (`errors.retry.delay.initial.ms` of Debezium's).
+/// The first pause before a task is tried again, unless `errors.retry.delay.initial.ms` says another.
 const FIRST_DELAY: Duration = Duration::from_millis(300);
-/// The longest one, unless `errors.retry.delay.max.ms` is shorter.
+/// The longest one, unless `retriable.restart.connector.wait.ms` or `errors.retry.delay.max.ms` says another: the shorter of
+/// them.
 const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// A task that ran for so long was well: pauses begin anew.
 const WELL_AFTER: Duration = Duration::from_secs(60);
@@ -114,7 +116,9 @@ impl TaskRunner {
         };
         let offset = self.offsets.offset(&self.connector, &writer.source_partition);
         let outcome = task.run(offset, &mut writer, stop).await;
-        Run { outcome, has_committed: writer.has_committed }
+        let has_committed = writer.has_committed;
+        writer.close().await;
+        Run { outcome, has_committed }
     }
 
     /// Makes the task, and what it writes to. Offsets are read once nobody else can write them any more.
@@ -152,6 +156,7 @@ impl TaskRunner {
 
 /// Pauses between tries, each twice as long as the one before.
 struct Delays {
+    first: Duration,
     next: Duration,
     longest: Duration,
     /// `errors.max.retries`; `None` is without end.
@@ -162,14 +167,17 @@ struct Delays {
 impl Delays {
     fn new(properties: &Properties) -> Self {
         let number = |name: &str| properties.value(name).and_then(|text| text.trim().parse::<i64>().ok());
-        let longest = number("errors.retry.delay.max.ms").and_then(|ms| u64::try_from(ms).ok());
-        let longest = longest.map_or(LONGEST_DELAY, |ms| LONGEST_DELAY.min(Duration::from_millis(ms.max(1))));
+        let delay =
+            |name: &str| number(name).and_then(|ms| u64::try_from(ms).ok()).map(|ms| Duration::from_millis(ms.max(1)));
+        let limits = ["retriable.restart.connector.wait.ms", "errors.retry.delay.max.ms"].map(delay);
+        let longest = limits.into_iter().flatten().min().unwrap_or(LONGEST_DELAY);
+        let first = delay("errors.retry.delay.initial.ms").unwrap_or(FIRST_DELAY).min(longest);
         let most = number("errors.max.retries").and_then(|most| u64::try_from(most).ok());
-        Self { next: FIRST_DELAY.min(longest), longest, most, tries: 0 }
+        Self { first, next: first, longest, most, tries: 0 }
     }
 
     fn begin_anew(&mut self) {
-        self.next = FIRST_DELAY.min(self.longest);
+        self.next = self.first;
         self.tries = 0;
     }
 
@@ -197,6 +205,12 @@ mod tests {
         assert_eq!(pauses, [300, 600, 1200, 2000, 2000, 2000, 2000]);
         delays.begin_anew();
         assert_eq!(delays.next(), Some(FIRST_DELAY));
+        let longer = [("errors.retry.delay.initial.ms", "20000"), ("retriable.restart.connector.wait.ms", "30000")];
+        let mut delays = Delays::new(&longer.into_iter().collect());
+        let pauses: Vec<_> = std::iter::from_fn(|| delays.next()).take(3).map(|delay| delay.as_secs()).collect();
+        assert_eq!(pauses, [20, 30, 30]);
+        let mut none = Delays::new(&[("errors.max.retries", "0")].into_iter().collect());
+        assert_eq!(none.next(), None);
         let mut endless = Delays::new(&Properties::new());
         assert_eq!((0..20).filter_map(|_| endless.next()).last(), Some(LONGEST_DELAY));
     }

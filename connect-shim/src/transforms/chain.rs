@@ -9,6 +9,7 @@ use crate::data::{DataError, SourceRecord};
 
 /// A transform with what says to which records it is applied.
 struct Stage {
+    class: String,
     transformation: Box<dyn Transformation>,
     predicate: Option<Predicate>,
     negate: bool,
@@ -44,14 +45,20 @@ impl TransformationChain {
     /// # Errors
     /// Those of the transform that does not take it.
     pub fn apply(&mut self, record: SourceRecord) -> Result<Option<SourceRecord>, DataError> {
+        self.apply_each(record).map_err(|(_, error)| error)
+    }
+
+    /// The same; an error comes with the class of the transform that it is of.
+    pub(crate) fn apply_each(&mut self, record: SourceRecord) -> Result<Option<SourceRecord>, (&str, DataError)> {
         let mut record = record;
         for stage in &mut self.stages {
             if stage.predicate.as_ref().is_some_and(|predicate| predicate.test(&record) == stage.negate) {
                 continue;
             }
-            match stage.transformation.apply(record)? {
-                Some(changed) => record = changed,
-                None => return Ok(None),
+            match stage.transformation.apply(record) {
+                Ok(Some(changed)) => record = changed,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err((&stage.class, error)),
             }
         }
         Ok(Some(record))
@@ -66,7 +73,7 @@ impl Stage {
         let class = own.value("type").unwrap_or_default().to_owned();
         let plugin = transform_plugin(&class).ok_or_else(|| not_found("transforms", alias, &class))?;
         ["type", "predicate", "negate"].iter().for_each(|name| own.remove(name));
-        Ok(Self { transformation: plugin.create(&own)?, predicate, negate })
+        Ok(Self { transformation: plugin.create(&own)?, class, predicate, negate })
     }
 }
 

@@ -250,7 +250,7 @@ fn row_field<'r>(row: &'r Struct, name: &str) -> Option<(&'r Arc<Schema>, &'r Va
 
 fn text(row: &Struct, name: &str) -> Result<Arc<str>, DataError> {
     match row_field(row, name) {
-        Some((_, Value::String(text))) => Ok(Arc::clone(text)),
+        Some((_, Value::String(text))) => Ok(text.to_own()),
         Some((_, Value::Null)) => Err(DataError::new(format!("Field '{name}' is null, but it routes the event"))),
         Some(_) => Err(DataError::new(format!("Field '{name}' is not of type STRING"))),
         None => Err(DataError::new(format!("{name} is not a valid field name"))),

@@ -219,7 +219,7 @@ pub(super) fn extract(record: &mut SourceRecord, envelope: &Struct, name: &str) 
 
 fn route(row: &Struct, name: &str) -> Result<Option<Arc<str>>, DataError> {
     match row.get_or_default(name) {
-        Some(Value::String(topic)) if !topic.trim().is_empty() => Ok(Some(Arc::clone(topic))),
+        Some(Value::String(topic)) if !topic.trim().is_empty() => Ok(Some(topic.to_own())),
         Some(Value::String(_) | Value::Null) => Ok(None),
         Some(_) => Err(DataError::new(format!("Field '{name}' is not of type STRING"))),
         None => Err(DataError::new(format!("{name} is not a valid field name"))),

@@ -53,10 +53,10 @@ impl InsertField {
 
 fn inserted(what: &Insertion, record: &SourceRecord) -> Result<Value, DataError> {
     Ok(match what {
-        Insertion::Topic => Value::String(Arc::clone(&record.topic)),
+        Insertion::Topic => Value::String(Arc::clone(&record.topic).into()),
         Insertion::Partition => record.partition.map_or(Value::Null, Value::Int32),
         Insertion::Timestamp => record.timestamp.map_or(Value::Null, Value::Int64),
-        Insertion::Static(text) => Value::String(Arc::clone(text)),
+        Insertion::Static(text) => Value::String(Arc::clone(text).into()),
         Insertion::Offset => {
             return Err(DataError::new(format!(
                 "Only SinkRecord supported for [{PURPOSE}], found: org.apache.kafka.connect.source.SourceRecord"

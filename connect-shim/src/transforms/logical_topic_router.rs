@@ -84,7 +84,7 @@ impl LogicalTopicRouter {
                 Some(router) => router.route(physical)?.unwrap_or_else(|| Arc::clone(physical)),
                 None => Arc::clone(physical),
             };
-            values.push(Value::String(identifier));
+            values.push(Value::String(identifier.into()));
         }
         Ok((Arc::clone(&schema), Value::Struct(Struct::new(schema, values))))
     }

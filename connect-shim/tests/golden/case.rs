@@ -11,6 +11,9 @@ use super::normalise::{difference, normalise};
 use super::postgres::Postgres;
 use super::worker::Worker;
 
+/// How it begins when a server cannot run a case's script.
+pub(crate) const REFUSED: &str = "the server refuses the script";
+
 /// A case on disk: `NAME.case.json`, `NAME.sql` and `NAME.jsonl`.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
@@ -39,7 +42,7 @@ impl Case {
     }
 
     /// The script stands beside the case, or in a tree of scripts beside the tree of cases.
-    fn script(&self) -> String {
+    pub(crate) fn script(&self) -> String {
         let beside = self.sibling("sql");
         if let Ok(text) = std::fs::read_to_string(&beside) {
             return text;
@@ -126,7 +129,7 @@ impl Case {
                 self.act(found[2].trim(), postgres, worker).await?;
             }
             if !body.trim().is_empty() {
-                postgres.psql(database, body);
+                postgres.try_psql(database, body).map_err(|error| format!("{REFUSED}: {error}"))?;
             }
         }
         if !started {

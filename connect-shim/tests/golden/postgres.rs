@@ -73,6 +73,11 @@ impl Postgres {
 
     /// Runs a script in a database, and returns what it prints.
     pub(crate) fn psql(&self, database: &str, script: &str) -> String {
+        self.try_psql(database, script).unwrap_or_else(|error| panic!("psql in {database}: {error}"))
+    }
+
+    /// The same; the error is what the server says to it.
+    pub(crate) fn try_psql(&self, database: &str, script: &str) -> Result<String, String> {
         let mut command = Command::new("psql");
         command.args(["-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres", "-d", database]);
         command.args(["-p", &self.port.to_string()]).env("PGPASSWORD", "postgres").env("PGTZ", "UTC");
@@ -80,8 +85,8 @@ impl Postgres {
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "psql in {database}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 }
 
@@ -92,8 +97,12 @@ impl Drop for Postgres {
     }
 }
 
-/// Where Debian keeps the server's programs.
+/// Where the server's programs are: in `POSTGRES_BIN`, or where Debian keeps those of its newest version; `None` if there are
+/// none.
 fn binaries() -> Option<PathBuf> {
+    if let Some(chosen) = std::env::var_os("POSTGRES_BIN") {
+        return Some(chosen.into());
+    }
     std::fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(|version| Some(version.ok()?.path().join("bin"))).max()
 }
 

@@ -123,6 +123,25 @@ async fn a_record_that_cannot_be_transformed_ends_the_task_or_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_record_that_its_topic_refuses_ends_the_task_or_is_left_out() {
+    let worker = Worker::start(MemoryDestination::default()).await;
+    worker.topics.refuse_value(r#"{"n":7}"#);
+    let plain = [("value.converter.schemas.enable", "false"), ("count.to", "20"), ("count.batch", "10")];
+    worker.create("strict", &plain).await;
+    eventually(|| async { worker.states("strict").await.1.as_deref() == Some("FAILED") }).await;
+    let trace = worker.get("/connectors/strict/status").await["tasks"][0]["trace"].as_str().unwrap().to_owned();
+    assert!(trace.contains("Unrecoverable exception from producer send callback"), "{trace}");
+    assert!(trace.contains("a batch is above max.message.bytes"), "{trace}");
+    assert_eq!(worker.numbers("strict"), [] as [i64; 0], "nothing of its transaction is seen");
+
+    let told = ("errors.log.enable", "true");
+    worker.create("kind", &[&plain[..], &[("errors.tolerance", "all"), told]].concat()).await;
+    eventually(|| async { worker.numbers("kind").len() == 19 }).await;
+    assert_eq!(worker.numbers("kind"), (0..20).filter(|n| *n != 7).collect::<Vec<_>>(), "the others are there");
+    assert_eq!(worker.states("kind").await.1.as_deref(), Some("RUNNING"));
+}
+
+#[tokio::test]
 async fn topics_are_made_by_the_connectors_rules() {
     let worker = Worker::start(MemoryDestination::default()).await;
     let rules = [

@@ -82,7 +82,7 @@ impl Worker {
             .into_iter()
             .map(|(_, value)| {
                 let value: Value = serde_json::from_str(&value.unwrap()).unwrap();
-                value["payload"]["n"].as_i64().unwrap()
+                value.get("payload").unwrap_or(&value)["n"].as_i64().unwrap()
             })
             .collect();
         numbers.sort_unstable();

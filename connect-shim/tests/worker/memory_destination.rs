@@ -15,6 +15,8 @@ struct Topics {
     epochs: BTreeMap<String, u32>,
     /// How many commits are refused before one succeeds again.
     commits_refused: u32,
+    /// No topic takes a record with this value.
+    refused_value: Option<String>,
 }
 
 /// Topics in memory. Clones are the same topics.
@@ -41,6 +43,11 @@ impl MemoryDestination {
 
     pub(crate) fn topic_names(&self) -> Vec<String> {
         self.topics.lock().unwrap().topics.keys().cloned().collect()
+    }
+
+    /// From now on topics refuse a record with this value, as a broker does one that is too large.
+    pub(crate) fn refuse_value(&self, value: &str) {
+        self.topics.lock().unwrap().refused_value = Some(value.to_owned());
     }
 
     pub(crate) fn refuse_commits(&self, count: u32) {
@@ -163,6 +170,12 @@ impl TransactionalProducer for MemoryProducer {
         partition: i32,
         records: &'a [OutgoingRecord],
     ) -> BoxFuture<'a, Result<(), DestinationError>> {
+        let refused = self.topics.lock().unwrap().refused_value.clone();
+        let is_refused = |one: &OutgoingRecord| one.value.as_deref() == refused.as_deref().map(str::as_bytes);
+        if records.iter().any(|one| one.value.is_some() && is_refused(one)) {
+            let error = DestinationError::RecordsRefused("a batch is above max.message.bytes".to_owned());
+            return Box::pin(async { Err(error) });
+        }
         self.open.push((topic.to_owned(), partition, records.to_vec()));
         Box::pin(async { Ok(()) })
     }

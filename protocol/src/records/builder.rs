@@ -7,6 +7,11 @@ use super::header::{Attributes, BatchHeader, HEADER_LEN, TimestampType};
 use super::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP};
 use crate::cursor::{put_varint, varint_len};
 
+/// From how many bytes on a record's batch is given memory that goes back as soon as it is freed.
+const LARGE: usize = 1024 * 1024;
+/// Which is so much at least: the GNU C library keeps what is smaller for later. What of it is not used is not there.
+const MAPPED: usize = 33 * 1024 * 1024;
+
 /// Builds one batch, record by record. Offsets count from 0; the log sets the base.
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -82,6 +87,27 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: &[(&[u8], Option<&[u8]>)],
     ) {
+        let written: Result<(), std::convert::Infallible> =
+            self.push_with(timestamp, key, value.map(<[u8]>::len), headers, |out| {
+                out.put_slice(value.unwrap_or_default());
+                Ok(())
+            });
+        let Ok(()) = written;
+    }
+
+    /// Adds a record whose value of `value_len` bytes is appended by `write`: a large one need not be in memory twice. After an
+    /// error the builder is of no use any more.
+    ///
+    /// # Errors
+    /// That of `write`.
+    pub fn push_with<E>(
+        &mut self,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value_len: Option<usize>,
+        headers: &[(&[u8], Option<&[u8]>)],
+        write: impl FnOnce(&mut BytesMut) -> Result<(), E>,
+    ) -> Result<(), E> {
         if self.count == 0 {
             self.base_timestamp = timestamp;
         }
@@ -92,23 +118,31 @@ impl BatchBuilder {
             + varint_len(delta)
             + varint_len(count)
             + nullable_len(key)
-            + nullable_len(value)
+            + value_len.map_or(varint_len(-1), |len| varint_len(len as i64) + len)
             + varint_len(headers.len() as i64)
             + in_headers.sum::<usize>();
+        let needed = length + varint_len(length as i64);
+        if length > LARGE {
+            let mut roomy = BytesMut::with_capacity((self.whole.len() + needed).max(MAPPED));
+            roomy.put_slice(&self.whole);
+            self.whole = roomy;
+        }
         let out = &mut self.whole;
-        out.reserve(length + varint_len(length as i64));
+        out.reserve(needed);
         put_varint(out, length as i64);
         out.put_u8(0);
         put_varint(out, delta);
         put_varint(out, count);
         put_nullable(out, key);
-        put_nullable(out, value);
+        put_varint(out, value_len.map_or(-1, |len| len as i64));
+        write(out)?;
         put_varint(out, headers.len() as i64);
         for (key, value) in headers {
             put_nullable(out, Some(key));
             put_nullable(out, *value);
         }
         self.count += 1;
+        Ok(())
     }
 
     /// How many records have been added.

@@ -12,7 +12,7 @@ use crate::debezium::offset::MessageType;
 use crate::debezium::relational::TableId;
 use crate::debezium::schemas::CapturedTable;
 use crate::debezium::source_info::{SnapshotRecord, SourceInfo};
-use crate::debezium::table_schema::Cell;
+use crate::debezium::table_schema::{Cell, CellText};
 use crate::debezium::transaction::TransactionEvent;
 use crate::debezium::types::Origin;
 use crate::postgres::Lsn;
@@ -279,7 +279,7 @@ fn cells(tuple: &Tuple) -> Vec<Cell<'_>> {
     let cell = |column| match column {
         TupleColumn::Null => Cell::Null,
         TupleColumn::UnchangedToast => Cell::Unchanged,
-        TupleColumn::Text(text) => Cell::Text(text),
+        TupleColumn::Text(text) => Cell::Text(CellText::within(tuple.body(), text)),
     };
     tuple.columns().map(cell).collect()
 }

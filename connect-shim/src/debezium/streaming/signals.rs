@@ -1,5 +1,6 @@
 //! What the stream does when it is told to: signals of the signal table, of a file, and of other channels.
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::Streaming;
@@ -14,7 +15,7 @@ use crate::debezium::signal::{Signal, SignalRecord};
 use crate::debezium::signal_file::take;
 use crate::debezium::signal_topic::TopicSignals;
 use crate::debezium::source_info::SnapshotRecord;
-use crate::debezium::table_schema::Cell;
+use crate::debezium::table_schema::{Cell, CellText};
 use crate::debezium::types::Origin;
 
 impl Streaming<'_> {
@@ -70,7 +71,7 @@ impl Streaming<'_> {
     /// Sends what is left of a chunk, if one has ended, and reads the next.
     async fn send_chunk(&mut self, chunk: Option<Chunk>) -> Result<(), ConnectorError> {
         let Some((table, rows)) = chunk else { return Ok(()) };
-        self.window(&table, &rows)?;
+        self.window(&table, rows).await?;
         let mut reader = Reader {
             config: self.config,
             source: &self.events.source,
@@ -128,10 +129,9 @@ impl Streaming<'_> {
     }
 
     /// The rows of a chunk that the stream said nothing newer of.
-    fn window(&mut self, table: &CapturedTable, rows: &[OwnedRow]) -> Result<(), ConnectorError> {
+    async fn window(&mut self, table: &CapturedTable, rows: Vec<OwnedRow>) -> Result<(), ConnectorError> {
         for row in rows {
-            let cells: Vec<Cell<'_>> =
-                row.iter().map(|value| value.as_deref().map_or(Cell::Null, Cell::Text)).collect();
+            let cells: Vec<Cell<'_>> = row.iter().map(cell).collect();
             let change = Change {
                 operation: Operation::Read,
                 old_key: None,
@@ -142,7 +142,16 @@ impl Streaming<'_> {
                 transaction: Value::Null,
             };
             self.events.records(&table.schema, change, &self.state.committed, &mut self.state.batch);
+            self.state.batch_bytes += row.iter().flatten().map(Bytes::len).sum::<usize>();
+            drop(row);
+            if self.is_full() {
+                self.send().await?;
+            }
         }
         Ok(())
     }
+}
+
+fn cell(value: &Option<Bytes>) -> Cell<'_> {
+    value.as_ref().map_or(Cell::Null, |text| Cell::Text(CellText::within(text, text)))
 }

@@ -153,6 +153,11 @@ impl Converter {
         })
     }
 
+    /// Whether a text is its own value.
+    pub(crate) fn keeps_texts(&self) -> bool {
+        matches!(self, Self::Text | Self::SnapshotText)
+    }
+
     /// The value of an array's element, which goes through the driver's own types wherever it was read.
     fn convert_in_array(&self, text: &str) -> Option<Value> {
         match self {

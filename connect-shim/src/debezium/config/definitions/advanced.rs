@@ -78,7 +78,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         place: ("ADVANCED", 7, Width::Medium, "The maximum number of retries"),
         recommended: &[],
         check: Check::Integer,
-        effect: Effect::Inert("The worker tries again for ever, with growing pauses"),
+        effect: Effect::Works,
         doc: "How often an error that may go by itself is tried again; -1 is for ever, 0 is never.",
     },
     Definition {

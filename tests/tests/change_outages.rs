@@ -200,3 +200,29 @@ fn what_a_slot_has_lost_is_said_or_pictured_anew() {
     let topic = "stays.public.item";
     wait_until("all is pictured anew", PATIENCE, || ids(&outage.broker.bootstrap(), topic) == [1, 1, 2, 3, 4]);
 }
+
+/// As one transaction of Kafka's, which the coordinator would abort if its producer came over the network.
+#[test]
+fn a_snapshot_may_take_longer_than_transactions_may() {
+    let postgres = Postgres::start();
+    postgres.execute(
+        "create table item (id int primary key, t text); alter table item alter t set storage external; \
+         insert into item select i, repeat('x', 600000) from generate_series(1, 12) i",
+    );
+    let limits = ["transaction.max.timeout.ms=1000", "transaction.abort.timed.out.transaction.cleanup.interval.ms=200"];
+    let broker = BrokerProcess::with_connect(&["--set", limits[0], "--set", limits[1]]);
+    let slowly = [
+        ("snapshot.select.statement.overrides", "public.item"),
+        ("snapshot.select.statement.overrides.public.item", "select * from item where pg_sleep(0.4) is not null"),
+        ("errors.max.retries", "0"),
+    ];
+    put(broker.connect(), "slow", &postgres_config(&postgres, "slow", &slowly));
+    let bootstrap = broker.bootstrap();
+    wait_until("the snapshot is over", PATIENCE, || {
+        assert_ne!(task_state(broker.connect(), "slow").0, "FAILED", "{:?}", task_state(broker.connect(), "slow"));
+        ids(&bootstrap, "slow.public.item").len() == 12
+    });
+    postgres.execute("insert into item values (13, 'y')");
+    wait_until("the stream goes on", PATIENCE, || ids(&bootstrap, "slow.public.item") == (1..=13).collect::<Vec<_>>());
+    assert!(!broker.log().contains("it took too long"), "{}", broker.log());
+}

@@ -25,8 +25,8 @@ use crate::log::{AppendOrigin, LogConfig, LogId, LogOrigin, PartitionLog};
 
 /// Seeds of runs that failed once: a sealed segment had lost its end and the next one had not; what recovery had removed came
 /// back; a snapshot from before what was deleted was believed; the aborted transactions that recovery had found again were lost;
-/// the index of an empty segment outlived its batches.
-const KEPT: [u64; 7] = [14, 27, 141, 223, 246, 715, 2_002_362];
+/// the index of an empty segment outlived its batches; a batch that was cut off came back with the payload of the next.
+const KEPT: [u64; 8] = [14, 27, 141, 223, 246, 715, 2_002_362, 3_003_371];
 const PRODUCERS: usize = 2;
 const DATA_DIR: &str = "/data";
 const CONFIG: LogConfig = LogConfig {

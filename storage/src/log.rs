@@ -207,7 +207,7 @@ impl PartitionLog {
             });
         }
         let opened = open_segments(&dir, config, origin)?.at_or_behind(&dir, log_start_offset)?;
-        let OpenedSegments { mut segments, active, next_offset, rebuilt_from } = opened;
+        let OpenedSegments { mut segments, active, next_offset, rebuilt_from, torn } = opened;
         if let Some(active) = &active {
             segments.push(Arc::clone(active.shared()));
         }
@@ -230,7 +230,7 @@ impl PartitionLog {
             condition: Condition::default(),
         };
         log.replay_producers()?;
-        if origin.machine_stopped || rebuilt_from.is_some() {
+        if origin.machine_stopped || rebuilt_from.is_some() || torn {
             log.settle_recovered()?;
         }
         log.publish_end(next_offset);
@@ -496,6 +496,9 @@ struct OpenedSegments {
     next_offset: i64,
     /// Base offset of the first segment whose indexes were made anew, if any were.
     rebuilt_from: Option<i64>,
+    /// A batch that was not whole was taken away from its end. Should the machine stop, it must not come back in the place of
+    /// another, with that one's bytes for those that it lacked.
+    torn: bool,
 }
 
 impl OpenedSegments {
@@ -509,7 +512,7 @@ impl OpenedSegments {
         for base_offset in dir.disk.offsets_of(dir, LOG)?.into_iter().rev() {
             Segment::sealed(dir.clone(), base_offset).remove()?;
         }
-        Ok(Self { segments: Vec::new(), active: None, next_offset: log_start_offset, rebuilt_from: None })
+        Ok(Self { segments: Vec::new(), active: None, next_offset: log_start_offset, rebuilt_from: None, torn: false })
     }
 }
 
@@ -518,7 +521,7 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
     let mut offsets = dir.disk.offsets_of(dir, LOG)?;
     let Some(last) = offsets.pop() else {
         let next_offset = origin.log_start_offset;
-        return Ok(OpenedSegments { segments: Vec::new(), active: None, next_offset, rebuilt_from: None });
+        return Ok(OpenedSegments { segments: Vec::new(), active: None, next_offset, rebuilt_from: None, torn: false });
     };
     let in_doubt = |end: i64| origin.machine_stopped && end > origin.recovery_point;
     let check = |base_offset, trust| recover(dir, base_offset, trust, config.index_interval_bytes);
@@ -533,7 +536,7 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
             // removed before. (What compaction leaves is on disk for certain, and not in doubt.)
             if recovered.torn || recovered.next_offset != end {
                 let (active, next_offset) = cut_at(dir, config, base_offset, &recovered)?;
-                return Ok(OpenedSegments { segments, active: Some(active), next_offset, rebuilt_from });
+                return Ok(OpenedSegments { segments, active: Some(active), next_offset, rebuilt_from, torn: true });
             }
         }
         let segment = Segment::sealed(dir.clone(), base_offset);
@@ -547,7 +550,7 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
     }
     if recovered.valid_bytes == 0 {
         // It is created anew with the first batch, with the room that the topic's configs then say.
-        return Ok(OpenedSegments { segments, active: None, next_offset: last, rebuilt_from });
+        return Ok(OpenedSegments { segments, active: None, next_offset: last, rebuilt_from, torn: recovered.torn });
     }
     if recovered.rebuilt {
         rebuilt_from.get_or_insert(last);
@@ -556,7 +559,7 @@ fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<Ope
         producer_snapshot::remove_behind(dir, from)?;
     }
     let active = Some(ActiveSegment::open(dir, last, config, &recovered)?);
-    Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from })
+    Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from, torn: recovered.torn })
 }
 
 /// The epochs that a log was written in: as its checkpoint says, unless the batches know more. Then it is made anew, and so

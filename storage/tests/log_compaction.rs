@@ -95,7 +95,16 @@ fn batch() -> impl Strategy<Value = Batch> {
         .prop_map(|(keys, tombstones, codec, producer)| Batch { keys, tombstones, codec, producer })
 }
 
+/// How many cases: `PROPTEST_CASES`, where it is set.
+fn cases(usual: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(usual),
+    }
+}
+
 proptest! {
+    #![proptest_config(cases(60))]
 
     #[test]
     fn of_each_key_the_last_record_stays_and_nothing_else_changes(

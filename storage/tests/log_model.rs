@@ -372,7 +372,7 @@ fn cases(usual: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(1000))]
+    #![proptest_config(cases(200))]
     #[test]
     fn the_log_says_what_the_model_says(ops in ops()) {
         run(&ops);

@@ -176,7 +176,16 @@ fn remove_indexes(dir: &Path) {
     }
 }
 
+/// How many cases: `PROPTEST_CASES`, where it is set.
+fn cases(usual: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(usual),
+    }
+}
+
 proptest! {
+    #![proptest_config(cases(200))]
     #[test]
     fn the_log_knows_what_was_aborted_and_what_is_open(ops in ops()) {
         run(&ops);

@@ -92,6 +92,12 @@ impl Case {
         postgres.psql("postgres", &format!("alter database \"{database}\" set timezone to 'UTC'"));
         let mut worker = Worker::new(self.properties(postgres));
         self.play(postgres, &database, &mut worker).await?;
+        // A large transaction is seen at its end, before which all may seem quiet.
+        let (expected, until) = (self.golden().len(), Instant::now() + Duration::from_secs(30));
+        while worker.stored().records.len() < expected && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.quiet(&mut worker, 1).await?;
         let failure = worker.stop().await.err();
         let records: Vec<_> = {
             let topics = Regex::new(&format!("^(?:{})$", self.json["topics"].as_str().unwrap())).unwrap();

@@ -164,7 +164,7 @@ impl LogClient {
     ///
     /// # Panics
     /// If it is not acknowledged.
-    pub fn produce(&mut self, topic: &str, partition: i32, batch: Bytes) -> i64 {
+    pub fn produce(&mut self, topic: &str, partition: i32, batch: &Bytes) -> i64 {
         let begun = Instant::now();
         loop {
             match self.try_produce(topic, partition, batch.clone(), None) {

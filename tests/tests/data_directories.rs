@@ -145,7 +145,7 @@ impl Writer {
                 let value = "x".repeat(1000);
                 let producer = Some((&self.idempotent, self.sequence));
                 let batch = batch(producer, now_ms() + hours * 2 * 3_600_000, &[("key", Some(&value)), ("key", None)]);
-                client.produce("segments", 0, batch);
+                client.produce("segments", 0, &batch);
                 self.sequence += 2;
             }
         }
@@ -156,7 +156,7 @@ impl Writer {
             let key = format!("key-{}", number % 7);
             let value = (number % 5 > 0).then(|| format!("value-{from}-{number}"));
             let at = now_ms() + (from + number) * 600_000;
-            client.produce("compacted", 0, batch(None, at, &[(&key, value.as_deref())]));
+            client.produce("compacted", 0, &batch(None, at, &[(&key, value.as_deref())]));
         }
     }
 
@@ -184,8 +184,8 @@ impl Writer {
     /// The producer goes on with its sequence, and what it sends again is known.
     fn go_on(&mut self, client: &mut LogClient) {
         let again = batch(Some((&self.idempotent, self.sequence)), now_ms(), &[("key", Some("next"))]);
-        let offset = client.produce("segments", 0, again.clone());
-        assert_eq!(client.produce("segments", 0, again), offset, "what was sent twice is there once");
+        let offset = client.produce("segments", 0, &again);
+        assert_eq!(client.produce("segments", 0, &again), offset, "what was sent twice is there once");
         self.sequence += 1;
     }
 }
@@ -303,7 +303,7 @@ fn a_directory_is_left_as_clean_when_every_log_in_it_is() {
     let mut client = LogClient::connect(&brooklet.bootstrap());
     for topic in ["one", "other"] {
         client.create(topic, 1, &[]);
-        client.produce(topic, 0, batch(None, now_ms(), &[("key", None)]));
+        client.produce(topic, 0, &batch(None, now_ms(), &[("key", None)]));
     }
     let mark = brooklet.data_dir().join(".kafka_cleanshutdown");
     let ends_in_room = |brooklet: &BrokerProcess| {
@@ -312,7 +312,7 @@ fn a_directory_is_left_as_clean_when_every_log_in_it_is() {
     };
     brooklet.kill();
     brooklet.start_again();
-    LogClient::connect(&brooklet.bootstrap()).produce("one", 0, batch(None, now_ms(), &[("key", None)]));
+    LogClient::connect(&brooklet.bootstrap()).produce("one", 0, &batch(None, now_ms(), &[("key", None)]));
     brooklet.stop();
     // Kafka would believe such a mark, and fail at what it then reads.
     assert!(ends_in_room(&brooklet) && !mark.exists());

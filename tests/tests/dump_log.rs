@@ -149,9 +149,9 @@ fn write_segments(client: &mut LogClient, topic: &str) -> usize {
         // Each thirty batches another two hours have passed, and a segment ends after one.
         let at = now + (number / 30) * 2 * 3_600_000 + number;
         match number % 3 {
-            0 => client.produce(topic, 0, batch(None, at, number, 5)),
+            0 => client.produce(topic, 0, &batch(None, at, number, 5)),
             1 => {
-                let offset = client.produce(topic, 0, batch(Some((&idempotent, sequence)), at, number, 5));
+                let offset = client.produce(topic, 0, &batch(Some((&idempotent, sequence)), at, number, 5));
                 sequence += 5;
                 offset
             }
@@ -190,7 +190,7 @@ fn transactions_and_what_compaction_leaves_are_sound_to_kafkas_own_tool() {
     broker.kill();
     broker.start_again();
     for topic in ["kept", "compacted"] {
-        LogClient::connect(&broker.bootstrap()).produce(topic, 0, batch(None, 0, 0, 1));
+        LogClient::connect(&broker.bootstrap()).produce(topic, 0, &batch(None, 0, 0, 1));
     }
     broker.stop();
 

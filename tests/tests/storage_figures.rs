@@ -36,7 +36,7 @@ fn write(broker: &BrokerProcess, topics: &[String], total: u64) -> u64 {
     let batch = batch(1_000_000);
     let mut peak = 0;
     for number in 0..total.div_ceil(batch.len() as u64) {
-        client.produce(&topics[usize::try_from(number).unwrap() % topics.len()], 0, batch.clone());
+        client.produce(&topics[usize::try_from(number).unwrap() % topics.len()], 0, &batch);
         if number % 16 == 0 {
             peak = peak.max(resident(broker));
         }
@@ -148,7 +148,7 @@ fn memory_with_1_000_topics_each_written() {
     println!("  an empty topic costs {empty} bytes of blocks, all of the directory counted");
     let small = batch(1000);
     for topic in &topics {
-        client.produce(topic, 0, small.clone());
+        client.produce(topic, 0, &small);
     }
     let after = show(&broker, "each written once");
     let one = blocks(&broker.data_dir().join("topic-00000-0"));
@@ -157,7 +157,7 @@ fn memory_with_1_000_topics_each_written() {
     for load in 1..=5 {
         for _ in 0..20 {
             for topic in &topics {
-                client.produce(topic, 0, small.clone());
+                client.produce(topic, 0, &small);
             }
         }
         for topic in &topics {
@@ -186,7 +186,7 @@ fn memory_with_1_000_topics_does_not_grow_in_an_hour() {
     let round = |client: &mut LogClient, number: usize| {
         let begun = Instant::now();
         for (index, topic) in names.iter().enumerate() {
-            client.produce(topic, 0, small.clone());
+            client.produce(topic, 0, &small);
             if index % 10 == number % 10 {
                 let fetched = client.fetch(topic, 0, i64::try_from(number).unwrap(), 1 << 20, true);
                 assert!(fetched.error == 0 && !fetched.records.is_empty(), "error {}", fetched.error);
@@ -229,13 +229,13 @@ fn open_files_and_maps_with_10_000_partitions() {
     let at = |days: i64| batch_at(1_700_000_000_000 + days * day, 1000);
     let all = || names.iter().flat_map(|name| (0..1000).map(move |partition| (name, partition)));
     for (name, partition) in all() {
-        client.produce(name, partition, at(0));
+        client.produce(name, partition, &at(0));
     }
     show(&broker, "10,000 partitions each written once");
     // Enough for an entry in each index.
     for (name, partition) in all() {
         for _ in 0..8 {
-            client.produce(name, partition, at(0));
+            client.produce(name, partition, &at(0));
         }
     }
     show(&broker, "each with entries in its indexes");
@@ -246,7 +246,7 @@ fn open_files_and_maps_with_10_000_partitions() {
     // More segments than a process may have maps: a batch that is eight days later begins another.
     for (name, partition) in all() {
         for segment in 1..=6 {
-            client.produce(name, partition, at(8 * segment));
+            client.produce(name, partition, &at(8 * segment));
         }
     }
     show(&broker, "each with seven segments");
@@ -260,7 +260,7 @@ fn open_files_and_maps_with_10_000_partitions() {
     let mut client = LogClient::connect(&broker.bootstrap());
     for (name, partition) in all() {
         assert_eq!(client.read_from(name, partition, 0).len(), 15);
-        client.produce(name, partition, at(48));
+        client.produce(name, partition, &at(48));
     }
     show(&broker, "killed, started again, each read and written");
     assert!(open_files(&broker) < 1024 && maps(&broker) < 60_000);
@@ -287,11 +287,11 @@ fn time_to_be_ready_with_1_000_partitions_and_10_gib() {
         let listening = broker.start_again();
         let begun = Instant::now();
         let mut client = LogClient::connect(&broker.bootstrap());
-        client.produce(&topics[0], 0, batch(1000));
+        client.produce(&topics[0], 0, &batch(1000));
         println!("  {what}: listens after {:.0} ms, writes {:.0} ms later", ms(listening), ms(begun.elapsed()));
         let begun = Instant::now();
         for topic in &topics {
-            client.produce(topic, 0, batch(1000));
+            client.produce(topic, 0, &batch(1000));
         }
         println!("    all 1,000 written to after {:.0} ms more", ms(begun.elapsed()));
         listening

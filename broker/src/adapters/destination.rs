@@ -9,7 +9,6 @@ use brooklet_connect_shim::{
 use brooklet_protocol::ErrorCode;
 use brooklet_protocol::records::Record as StoredRecordParts;
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags};
 
 use super::transactional_producer::BrokerProducer;
 use crate::broker::Broker;
@@ -203,9 +202,8 @@ impl Destination for BrokerDestination {
     }
 
     fn scratch_file(&self) -> std::io::Result<std::fs::File> {
-        // Where the records go there is room for one of them.
-        let (mode, flags) = (Mode::RUSR | Mode::WUSR, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC);
-        Ok(rustix::fs::open(self.node.data_dir.path(), flags, mode)?.into())
+        // Where the records go there is room for one of them. Not every file system has files without a name.
+        tempfile::tempfile_in(self.node.data_dir.path())
     }
 
     fn producer<'a>(

@@ -161,7 +161,7 @@ impl Process {
             let found = LeaderEpochs::read(&dir).unwrap();
             let log = data_dir.open_log(id, &CONFIG).unwrap();
             model.check(&log);
-            model.check_leader_epochs(&log, found, &LeaderEpochs::read(&dir).unwrap());
+            model.check_leader_epochs(&log, found.as_ref(), LeaderEpochs::read(&dir).unwrap().as_ref());
             model.opened(&log, disk.now());
             log
         })

@@ -214,15 +214,15 @@ impl LogModel {
     pub(super) fn check_leader_epochs(
         &self,
         log: &PartitionLog,
-        found: Option<LeaderEpochs>,
-        kept: &Option<LeaderEpochs>,
+        found: Option<&LeaderEpochs>,
+        kept: Option<&LeaderEpochs>,
     ) {
         let (start, end) = (log.view().log_start_offset(), log.view().next_offset());
         assert_eq!(log.view().leader_epochs(), &LeaderEpochs::first(start));
-        let is_known = |kept: &Option<LeaderEpochs>| kept.as_ref().is_some_and(|kept| kept.at(start) == Some(0));
+        let is_known = |kept: Option<&LeaderEpochs>| kept.is_some_and(|kept| kept.at(start) == Some(0));
         assert!(end == start || is_known(kept), "the file of leader epochs says {kept:?}");
         let has_records = self.acknowledged.last().is_some_and(|(_, end)| *end > start);
-        assert!(!has_records || is_known(&found), "the file of leader epochs said {found:?}");
+        assert!(!has_records || is_known(found), "the file of leader epochs said {found:?}");
     }
 
     fn check_producers(&self, log: &PartitionLog, end: i64) {

@@ -42,7 +42,8 @@ if not now:
 if sys.argv[1:] == ["--update"]:
     kept.write_text("".join(f"{name}\t{took:.1f}\t{rate(took, per)}\n" for name, (took, per) in now.items()))
     sys.exit()
-before = {name: float(took) for name, took, _ in (line.split("\t") for line in kept.read_text().splitlines())}
+lines = kept.read_text().splitlines() if kept.exists() else []
+before = {name: float(took) for name, took, _ in (line.split("\t") for line in lines)}
 slower = False
 for name, (took, throughput) in now.items():
     change = took / before[name] if name in before else None

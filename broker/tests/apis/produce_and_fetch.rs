@@ -159,7 +159,7 @@ async fn a_fetch_waits_until_there_is_enough_or_its_time_is_over() {
     let begun = Instant::now();
     broker.produce("t", 1, [Record::new("k", "v")]).unwrap();
     assert!(client.receive().await.is_some());
-    assert!(begun.elapsed() < Duration::from_millis(500), "a record reached who waited after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "a record reached who waited after {:?}", begun.elapsed());
 
     client.send(12, &fetch(&[("t", 0, 0)], 20_000, 2000)).await;
     broker.produce("t", 0, [Record::new("k", "too little")]).unwrap();

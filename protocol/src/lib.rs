@@ -13,6 +13,7 @@ pub mod coordinator;
 pub mod error_code;
 pub mod fetch_response;
 pub mod frame;
+pub mod kafka_uuid;
 pub mod messages;
 pub mod metadata_log;
 pub mod preflight;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use brooklet_protocol::kafka_uuid;
 use uuid::Uuid;
 
 use crate::checkpoint::{COMPACTED_UPTO, LOG_START_OFFSETS, OffsetCheckpoint, RECOVERY_POINTS};
@@ -16,7 +17,7 @@ use crate::disk::{Dir, DiskFile};
 use crate::error::{Error, SYNC};
 use crate::kafka_directory::METADATA_LOG;
 use crate::leader_epochs::LeaderEpochs;
-use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog, kafka_uuid, parse_kafka_uuid};
+use crate::log::{LogConfig, LogId, LogOrigin, PartitionLog};
 use crate::partition_dir::{self, partition_of};
 
 const LOCK: &str = ".lock";
@@ -133,7 +134,7 @@ impl DataDir {
             if !is_ours {
                 self.forget(|topic, partition| topic == id.topic && partition == id.partition)?;
                 let aside = partition_dir::put_aside(&*dir.disk, &dir, partition_dir::STRAY)?;
-                let topic_id = kafka_uuid(id.topic_id);
+                let topic_id = kafka_uuid::to_text(id.topic_id);
                 tracing::error!(dir = %dir.display(), topic_id, aside = %aside.display(), "not this topic's; put aside");
             }
         }
@@ -349,11 +350,11 @@ struct Identity {
 fn identity(dir: &Dir, node_id: i32) -> Result<Identity, Error> {
     let path = &dir.join(META);
     let Some(content) = dir.disk.read_if_present(path)? else {
-        let identity = Identity { cluster_id: kafka_uuid(Uuid::new_v4()), directory_id: Uuid::new_v4() };
+        let identity = Identity { cluster_id: kafka_uuid::to_text(Uuid::new_v4()), directory_id: Uuid::new_v4() };
         let content = format!(
             "version={META_VERSION}\ncluster.id={}\nnode.id={node_id}\ndirectory.id={}\n",
             identity.cluster_id,
-            kafka_uuid(identity.directory_id)
+            kafka_uuid::to_text(identity.directory_id)
         );
         dir.disk.write_atomically(path, content.as_bytes())?;
         return Ok(identity);
@@ -370,7 +371,7 @@ fn identity(dir: &Dir, node_id: i32) -> Result<Identity, Error> {
     }
     let cluster_id = property(&content, "cluster.id").ok_or_else(|| corrupt("no cluster.id"))?.to_owned();
     // Directories of before KIP-858 have no id of their own.
-    let directory_id = property(&content, "directory.id").and_then(parse_kafka_uuid).unwrap_or_default();
+    let directory_id = property(&content, "directory.id").and_then(kafka_uuid::parse).unwrap_or_default();
     Ok(Identity { cluster_id, directory_id })
 }
 

@@ -636,31 +636,3 @@ fn control_record(batch: &ValidBatch) -> Option<ControlRecord> {
     let bytes: Bytes = bytes.freeze();
     ControlRecord::of(&RecordBatch::parse(&bytes).ok()?)
 }
-
-/// The digits of URL-safe base64.
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// A UUID from how Kafka writes it.
-pub(crate) fn parse_kafka_uuid(text: &str) -> Option<Uuid> {
-    if text.len() != 22 {
-        return None;
-    }
-    let mut bits = 0u128;
-    for (at, byte) in text.bytes().enumerate() {
-        let digit = ALPHABET.iter().position(|known| *known == byte)? as u128;
-        bits = if at < 21 { bits << 6 | digit } else { bits << 2 | digit >> 4 };
-    }
-    Some(Uuid::from_u128(bits))
-}
-
-/// A UUID as Kafka writes it: URL-safe base64 without padding.
-pub(crate) fn kafka_uuid(id: Uuid) -> String {
-    let mut out = String::with_capacity(22);
-    let bits = id.as_u128();
-    for digit in 0..22 {
-        // 22 digits of six bits hold 132; the last four are padding.
-        let shifted = if digit < 21 { bits >> (122 - 6 * digit) } else { bits << 4 };
-        out.push(char::from(ALPHABET[(shifted & 63) as usize]));
-    }
-    out
-}

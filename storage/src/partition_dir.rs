@@ -6,11 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
+use brooklet_protocol::kafka_uuid;
 use uuid::Uuid;
 
 use crate::disk::{Dir, Disk};
 use crate::error::Error;
-use crate::log::{kafka_uuid, parse_kafka_uuid};
 
 const PARTITION_METADATA: &str = "partition.metadata";
 /// What a deleted partition's directory ends in until its files are gone.
@@ -33,7 +33,7 @@ pub(crate) fn topic_id(disk: &(dyn Disk + 'static), dir: &Path) -> Result<Option
     let content = disk.read_if_present(&dir.join(PARTITION_METADATA))?.unwrap_or_default();
     let content = String::from_utf8_lossy(&content);
     let id = content.lines().find_map(|line| line.strip_prefix("topic_id:"));
-    Ok(id.and_then(|id| parse_kafka_uuid(id.trim())).filter(|id| !id.is_nil()))
+    Ok(id.and_then(|id| kafka_uuid::parse(id.trim())).filter(|id| !id.is_nil()))
 }
 
 /// Writes the topic's id, unless it is there.
@@ -41,7 +41,7 @@ pub(crate) fn claim(dir: &Dir, id: Uuid) -> Result<(), Error> {
     if topic_id(&*dir.disk, dir)?.is_some() {
         return Ok(());
     }
-    let content = format!("version: 0\ntopic_id: {}", kafka_uuid(id));
+    let content = format!("version: 0\ntopic_id: {}", kafka_uuid::to_text(id));
     dir.disk.write_whole(&dir.join(PARTITION_METADATA), content.as_bytes())
 }
 

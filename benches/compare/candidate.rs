@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use brooklet_tests::broker::{binary, free_port, signal};
 use brooklet_tests::wire::WireClient;
-use brooklet_tests::{apache_kafka, java};
+use brooklet_tests::{apache_kafka, java, process};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -112,8 +112,7 @@ impl Running {
 
     /// Whether its process has not ended by itself.
     pub(crate) fn is_alive(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+        process::is_alive(self.pid())
     }
 
     /// Starts it after it was stopped, until a record is acknowledged.

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::broker::{free_port, signal};
+use crate::process::is_alive;
 
 /// The server, which ends with this value.
 #[derive(Debug)]
@@ -192,11 +193,6 @@ fn server_command(program: &str) -> Command {
 
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
-}
-
-fn is_alive(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 fn run(command: &mut Command) -> String {

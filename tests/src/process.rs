@@ -1,5 +1,11 @@
 //! What the system says of a process.
 
+/// Whether there is such a process, and it has not ended.
+pub fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
 /// A count of memory in `/proc/PID/status`, such as `RssAnon`, in bytes.
 ///
 /// # Panics

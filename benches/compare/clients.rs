@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use brooklet_tests::java;
+use brooklet_tests::wire::WireClient;
 use serde_json::Value;
 
 /// How long one run of a client may take.
@@ -99,6 +100,40 @@ pub(crate) fn looped(bootstrap: &str, pid: u32, what: &[&str]) -> Result<Value, 
     let output = run(command)?;
     let line = output.lines().last().unwrap_or_default();
     serde_json::from_str(line).map_err(|_| format!("{what:?} said: {output}"))
+}
+
+/// A bare socket: one record of 100 bytes after the other, each waited for, as fast as it goes or at a rate (records a second). Here the
+/// broker is nearly all that takes time.
+pub(crate) fn bare_socket(bootstrap: &str, topic: &str, seconds: u32, rate: Option<u32>) -> Result<Latency, String> {
+    let mut client = WireClient::connect(bootstrap.parse().unwrap()).map_err(|error| error.to_string())?;
+    let begun = Instant::now();
+    while let Err(error) = client.write_first(topic) {
+        if begun.elapsed() > PATIENCE {
+            return Err(error.to_string());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let value = [b'x'; 100];
+    let one = |client: &mut WireClient| {
+        let begun = Instant::now();
+        client.produce(topic, &value);
+        begun.elapsed().as_secs_f64() * 1000.0
+    };
+    for _ in 0..1000 {
+        one(&mut client);
+    }
+    let mut times = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(seconds.into()) {
+        if let Some(rate) = rate {
+            let due = Duration::from_secs_f64(times.len() as f64 / f64::from(rate));
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        }
+        times.push(one(&mut client));
+    }
+    times.sort_by(f64::total_cmp);
+    let quantile = |of: f64| times[((times.len() - 1) as f64 * of) as usize];
+    Ok(Latency { p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999) })
 }
 
 fn throughput(records: u64, size: u64, seconds: f64) -> Throughput {

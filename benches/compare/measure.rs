@@ -107,6 +107,14 @@ fn latency(plan: &Plan, running: &[Running], report: &mut Report) {
                 let latency = Latency { p50: quantile("p50"), p99: quantile("p99"), p999: quantile("p999") };
                 add_latency(report, broker, what, &latency);
             }
+            for (what, rate) in [
+                ("bare socket, one record in flight, to its ack", None),
+                ("bare socket, acks at 1,000 records a second", Some(1000)),
+            ] {
+                let measured = clients::bare_socket(&broker.bootstrap(), &topic("wire"), plan.latency_seconds, rate);
+                let Some(latency) = told(broker, what, measured) else { continue };
+                add_latency(report, broker, what, &latency);
+            }
             for rate in [1000, 10_000] {
                 let topic = topic("rate");
                 let records = rate * u64::from(plan.latency_seconds);

@@ -59,8 +59,7 @@ impl WireClient {
     /// If the connection is closed instead, or nothing comes for half a minute.
     pub fn exchange(&mut self, content: &[u8]) -> io::Result<Bytes> {
         let len = i32::try_from(content.len()).unwrap();
-        self.stream.write_all(&len.to_be_bytes())?;
-        self.stream.write_all(content)?;
+        self.stream.write_all(&[&len.to_be_bytes(), content].concat())?;
         let mut len = [0; 4];
         self.stream.read_exact(&mut len)?;
         let mut body = vec![0; usize::try_from(i32::from_be_bytes(len)).unwrap()];
@@ -74,7 +73,10 @@ impl WireClient {
         assert_eq!(response.topics[0].error_code, 0);
     }
 
-    /// Writes one record to partition 0 and waits for its acknowledgement. Returns its offset.
+    /// Writes one record to partition 0 and waits for its acknowledgement (`acks=all`). Returns its offset.
+    ///
+    /// # Panics
+    /// If it is refused.
     pub fn produce(&mut self, topic: &str, value: &[u8]) -> i64 {
         let response = self.call(9, &produce_request(topic, value));
         let partition = &response.responses[0].partition_responses[0];

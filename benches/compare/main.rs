@@ -8,6 +8,7 @@ mod candidate;
 mod changes;
 mod clients;
 mod measure;
+mod pages;
 mod plan;
 mod plots;
 mod process;

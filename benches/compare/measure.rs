@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::candidate::{Candidate, Running};
 use crate::changes::changes;
 use crate::clients::{self, Latency, Load, Throughput};
+use crate::pages;
 use crate::plan::Plan;
 use crate::process::{cpu_seconds, resident};
 use crate::report::{Better, Report};
@@ -196,6 +197,7 @@ fn produce(plan: &Plan, running: &[Running], report: &mut Report) {
                         {
                             let (bootstrap, topic) = (broker.bootstrap(), topic("produce"));
                             let load = Load { bootstrap: &bootstrap, topic: &topic, records, size, acks, codec };
+                            pages::have_at_hand();
                             let before = cpu_seconds(broker.pid());
                             let measured = match client {
                                 "Java" => clients::producer_performance(&load, None).map(|(throughput, _)| throughput),
@@ -226,6 +228,7 @@ fn consume(plan: &Plan, running: &[Running], report: &mut Report) {
             let row = format!("{client}, {}", bytes(size));
             for _ in 0..plan.rounds {
                 for broker in &running {
+                    pages::have_at_hand();
                     let before = cpu_seconds(broker.pid());
                     let measured = match client {
                         "Java" => clients::consumer_performance(&broker.bootstrap(), &topic, records),

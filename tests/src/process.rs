@@ -11,7 +11,17 @@ pub fn is_alive(pid: u32) -> bool {
 /// # Panics
 /// If there is no such process or count.
 pub fn memory(pid: u32, name: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.split(':').next() == Some(name)).unwrap();
+    kibibytes(&format!("/proc/{pid}/status"), name)
+}
+
+/// Memory that the machine could give now, in bytes.
+pub fn available_memory() -> u64 {
+    kibibytes("/proc/meminfo", "MemAvailable")
+}
+
+/// A count of kibibytes in a list of the system's, in bytes.
+fn kibibytes(path: &str, name: &str) -> u64 {
+    let list = std::fs::read_to_string(path).unwrap();
+    let line = list.lines().find(|line| line.split(':').next() == Some(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

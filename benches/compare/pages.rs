@@ -4,7 +4,7 @@ use brooklet_tests::process::available_memory;
 use memmap2::{Advice, MmapMut};
 
 /// More than a client and a broker take in one turn.
-const ENOUGH: u64 = 4 << 30;
+const ENOUGH: u64 = 2 << 30;
 const PAGE: usize = 4096;
 
 /// Takes much memory from the system, writes to each page of it, and gives it back.

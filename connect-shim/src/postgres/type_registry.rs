@@ -112,6 +112,12 @@ impl TypeRegistry {
         Ok(())
     }
 
+    /// Takes in a type as if it had been read.
+    #[cfg(test)]
+    pub(crate) fn insert(&mut self, found: PostgresType) {
+        self.types.insert(found.oid, found);
+    }
+
     /// Forgets a type, so that it is read again: an enumeration may have got another value.
     pub fn forget(&mut self, oid: u32) {
         self.types.remove(&oid);

@@ -23,19 +23,32 @@ impl Reply {
 }
 
 pub(crate) async fn request(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let (status, headers, body) = try_request(address, method, path, headers, body.as_bytes()).await.unwrap();
+    Reply { status, headers, body: String::from_utf8(body).unwrap() }
+}
+
+/// The status, the headers and the body that come back; an error if the connection ends before they have.
+pub(crate) async fn try_request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<(u16, Vec<(String, String)>, Vec<u8>)> {
+    let mut stream = TcpStream::connect(address).await?;
     let mut text = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
-    text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
-    stream.write_all(text.as_bytes()).await.unwrap();
+    text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    stream.write_all(&[text.as_bytes(), body].concat()).await?;
     let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).await.unwrap();
-    let reply = String::from_utf8(reply).unwrap();
-    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    stream.read_to_end(&mut reply).await?;
+    let end = reply.windows(4).position(|four| four == b"\r\n\r\n").ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let head = String::from_utf8_lossy(&reply[..end]).into_owned();
     let mut lines = head.lines();
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let status = status.ok_or(std::io::ErrorKind::InvalidData)?;
     let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Reply { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
+    Ok((status, lines.filter_map(header).collect(), reply.split_off(end + 4)))
 }

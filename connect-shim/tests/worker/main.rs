@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod arbitrary;
 mod counting_connector;
 mod http;
 mod lifecycle;

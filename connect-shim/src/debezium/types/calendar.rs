@@ -42,6 +42,9 @@ pub(crate) enum Extended<T> {
 /// Microseconds in a day.
 pub(crate) const DAY_MICROS: i64 = 86_400_000_000;
 
+/// Beyond what PostgreSQL has, so that what is reckoned with it fits in 64 bits.
+const LAST_YEAR: i64 = 9_999_999;
+
 impl Civil {
     /// The day's number. Months and days beyond their ends run on.
     pub(crate) fn to_day(self) -> Day {
@@ -111,7 +114,7 @@ fn strip_era(text: &str) -> (&str, bool) {
 
 fn civil(text: &str, before_christ: bool) -> Option<Civil> {
     let mut parts = text.split('-');
-    let year = number(parts.next()?)?;
+    let year = number(parts.next()?).filter(|year| *year <= LAST_YEAR)?;
     let month = u32::try_from(number(parts.next()?)?).ok().filter(|month| (1..=12).contains(month))?;
     let day = u32::try_from(number(parts.next()?)?).ok().filter(|day| (1..=31).contains(day))?;
     if parts.next().is_some() {

@@ -6,6 +6,8 @@ mod calendar;
 mod converter;
 mod decimal;
 mod default_value;
+#[cfg(test)]
+mod every_type;
 mod geometry;
 mod hstore;
 mod interval;

@@ -18,7 +18,7 @@ pub(crate) fn write(out: &mut Exposition, herder: &Herder, each: bool) {
     let name = "kafka_connect_connector_status";
     out.begin(name, "1 for the state of a connector, which is that of its task if the task has failed", "gauge");
     for connector in &connectors {
-        let status = herder.connector_status(connector).unwrap_or_default();
+        let status = herder.connector_status(connector, false).unwrap_or_default();
         out.sample(name, &[("connector", connector), ("status", &state(&status))], 1.0);
     }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());

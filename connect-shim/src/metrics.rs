@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde_json::{Map, Value, json};
+
 /// A task's figures, which the task sets and anybody reads.
 #[derive(Debug, Default)]
 pub struct TaskMetrics(Mutex<TaskFigures>);
@@ -27,6 +29,8 @@ pub struct TaskFigures {
     pub last_transaction_id: Option<i64>,
     /// How many bytes of the server's log lie between what is kept here and its end, as far as the server has told.
     pub slot_lag_bytes: u64,
+    /// When the server's log came to where it is not kept here yet, in milliseconds since 1970; `None` if all is kept.
+    pub slot_lag_since_ms: Option<i64>,
     /// The last snapshot.
     pub snapshot: SnapshotFigures,
 }
@@ -57,6 +61,8 @@ pub struct SnapshotFigures {
     pub tables: u64,
     /// How many of them are still to be read.
     pub remaining_tables: u64,
+    /// The table that is being read.
+    pub table: Option<String>,
     /// How many rows were read, by table.
     pub rows_scanned: BTreeMap<String, u64>,
 }
@@ -91,6 +97,18 @@ pub struct Sample {
     pub value: f64,
 }
 
+impl SnapshotState {
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Skipped => "skipped",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
 impl TaskMetrics {
     /// The figures as they are now.
     pub fn figures(&self) -> TaskFigures {
@@ -122,6 +140,29 @@ impl TaskFigures {
         samples
     }
 
+    /// How long the server's log has been beyond what is kept here, in milliseconds.
+    fn slot_lag_ms(&self, now_ms: i64) -> i64 {
+        self.slot_lag_since_ms.map_or(0, |since| (now_ms - since).max(0))
+    }
+
+    /// How far the snapshot is while it is being taken, and, in `full`, how a past one went and how the stream stands;
+    /// `None` if there is nothing to tell.
+    pub(crate) fn progress(&self, full: bool, now_ms: i64) -> Option<Value> {
+        let mut progress = Map::new();
+        if self.snapshot.state == SnapshotState::Running || full && self.snapshot.started_ms.is_some() {
+            progress.insert("snapshot".to_owned(), self.snapshot.progress(now_ms));
+        }
+        if full && self.connected {
+            let streaming = json!({
+                "milliseconds_behind_source": self.behind_source_ms,
+                "slot_lag_bytes": self.slot_lag_bytes,
+                "slot_lag_milliseconds": self.slot_lag_ms(now_ms),
+            });
+            progress.insert("streaming".to_owned(), streaming);
+        }
+        (!progress.is_empty()).then(|| progress.into())
+    }
+
     fn streaming(&self, now_ms: i64) -> Vec<Sample> {
         let since_last = self.last_event_ms.map_or(-1, |at| (now_ms - at).max(0));
         let mut figures = vec![
@@ -133,8 +174,9 @@ impl TaskFigures {
             ("debezium_metrics_NumberOfCommittedTransactions", count(self.committed_transactions)),
             ("debezium_metrics_MilliSecondsSinceLastEvent", since_last as f64),
             ("debezium_metrics_MilliSecondsBehindSource", self.behind_source_ms.unwrap_or(-1) as f64),
-            // Debezium leaves this one to those who ask PostgreSQL.
+            // Debezium leaves these to those who ask PostgreSQL.
             ("debezium_metrics_SlotLagBytes", count(self.slot_lag_bytes)),
+            ("debezium_metrics_SlotLagMilliSeconds", self.slot_lag_ms(now_ms) as f64),
         ];
         figures.extend(self.last_transaction_id.map(|id| ("debezium_metrics_LastTransactionId", id as f64)));
         let sample = |(name, value)| Sample { name, context: "streaming", table: None, value };
@@ -143,15 +185,45 @@ impl TaskFigures {
 }
 
 impl SnapshotFigures {
+    /// How many rows were read, of all tables.
+    pub fn rows(&self) -> u64 {
+        self.rows_scanned.values().sum()
+    }
+
+    /// How many rows were read a second.
+    pub fn rows_a_second(&self, now_ms: i64) -> u64 {
+        self.rows().saturating_mul(1000) / self.duration_ms(now_ms).max(1)
+    }
+
+    fn duration_ms(&self, now_ms: i64) -> u64 {
+        let duration = self.started_ms.map_or(0, |started| self.ended_ms.unwrap_or(now_ms) - started);
+        u64::try_from(duration).unwrap_or(0)
+    }
+
+    fn progress(&self, now_ms: i64) -> Value {
+        let mut progress = json!({
+            "state": self.state.name(),
+            "tables": self.tables,
+            "tables_done": self.tables - self.remaining_tables.min(self.tables),
+            "rows": self.rows(),
+            "rows_per_second": self.rows_a_second(now_ms),
+            "seconds": self.duration_ms(now_ms) / 1000,
+        });
+        if let Some(table) = &self.table {
+            progress["table"] = table.as_str().into();
+        }
+        progress
+    }
+
     fn samples(&self, now_ms: i64) -> Vec<Sample> {
         let is = |state| f64::from(u8::from(self.state == state));
-        let seconds = self.started_ms.map_or(0, |started| (self.ended_ms.unwrap_or(now_ms) - started).max(0) / 1000);
+        let seconds = self.duration_ms(now_ms) / 1000;
         let figures = [
             ("debezium_metrics_SnapshotRunning", is(SnapshotState::Running)),
             ("debezium_metrics_SnapshotCompleted", is(SnapshotState::Completed)),
             ("debezium_metrics_SnapshotAborted", is(SnapshotState::Aborted)),
             ("debezium_metrics_SnapshotSkipped", is(SnapshotState::Skipped)),
-            ("debezium_metrics_SnapshotDurationInSeconds", seconds as f64),
+            ("debezium_metrics_SnapshotDurationInSeconds", count(seconds)),
             ("debezium_metrics_TotalTableCount", count(self.tables)),
             ("debezium_metrics_RemainingTableCount", count(self.remaining_tables)),
         ];
@@ -190,5 +262,36 @@ mod tests {
         assert_eq!(value("debezium_metrics_SnapshotDurationInSeconds"), Some(3.0));
         assert_eq!(value("debezium_metrics_RowsScanned"), Some(3.0));
         assert_eq!(value("debezium_metrics_LastTransactionId"), None);
+        assert_eq!(value("debezium_metrics_SlotLagMilliSeconds"), Some(0.0));
+    }
+
+    #[test]
+    fn progress_is_told_while_there_is_some() {
+        let metrics = TaskMetrics::default();
+        assert_eq!(metrics.figures().progress(true, 0), None);
+        metrics.update(|figures| {
+            figures.snapshot.state = SnapshotState::Running;
+            figures.snapshot.started_ms = Some(1_000);
+            (figures.snapshot.tables, figures.snapshot.remaining_tables) = (3, 2);
+            figures.snapshot.table = Some("public.b".into());
+            figures.snapshot.rows_scanned = [("public.a".into(), 300), ("public.b".into(), 100)].into();
+        });
+        let snapshot = json!({
+            "state": "running", "tables": 3, "tables_done": 1, "rows": 400, "rows_per_second": 200, "seconds": 2, "table": "public.b",
+        });
+        assert_eq!(metrics.figures().progress(false, 3_000), Some(json!({ "snapshot": snapshot })));
+        metrics.update(|figures| {
+            figures.snapshot.state = SnapshotState::Completed;
+            figures.snapshot.ended_ms = Some(2_000);
+            figures.snapshot.table = None;
+            figures.connected = true;
+            (figures.slot_lag_bytes, figures.slot_lag_since_ms) = (512, Some(4_000));
+        });
+        assert_eq!(metrics.figures().progress(false, 9_000), None);
+        let told = metrics.figures().progress(true, 9_000).unwrap_or_default();
+        assert_eq!(told["snapshot"]["rows_per_second"], 400);
+        let streaming =
+            json!({"milliseconds_behind_source": null, "slot_lag_bytes": 512, "slot_lag_milliseconds": 5_000});
+        assert_eq!(told["streaming"], streaming);
     }
 }

@@ -169,3 +169,38 @@ async fn the_server_forgets_what_is_kept() {
     }
     worker.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_is_known_by_what_it_is_and_not_by_its_name() {
+    let Some(postgres) = Postgres::start() else { return };
+    postgres.psql("postgres", "create database renames");
+    postgres.psql("renames", "create table public.a(id int primary key, n int not null default 7)");
+    let schemas = [("key.converter.schemas.enable", "true"), ("value.converter.schemas.enable", "true")];
+    let mut worker = Worker::new(properties(&postgres, "renames", &schemas));
+    let told = |worker: &Worker| worker.stored().records.iter().filter(|record| record.topic == "t.public.a").count();
+    worker.start();
+    postgres.psql("renames", "insert into a values (1)");
+    wait(|| told(&worker) == 1).await;
+    worker.stop().await.unwrap();
+
+    // By the time that the change is read, its table is called otherwise, and another is called as it was.
+    postgres.psql("renames", "insert into a values (2); alter table a rename to b; create table a(id bigint, n text)");
+    worker.start();
+    wait(|| told(&worker) == 2).await;
+    worker.stop().await.unwrap();
+    let stored = worker.stored();
+    let events: Vec<_> = stored.records.iter().filter(|record| record.topic == "t.public.a").collect();
+    let schema = |at: usize| loads(events[at].value.as_deref())["schema"].clone();
+    let key = |at: usize| loads(events[at].key.as_deref());
+    assert_eq!(schema(1)["fields"][1]["fields"][1]["default"], 7);
+    assert_eq!((schema(0), key(0)["schema"].clone()), (schema(1), key(1)["schema"].clone()));
+    assert_eq!(key(1)["payload"]["id"], 2);
+}
+
+async fn wait(done: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < end, "it does not come");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

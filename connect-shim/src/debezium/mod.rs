@@ -27,6 +27,7 @@ mod schemas;
 mod signal;
 mod signal_file;
 mod signal_topic;
+mod slot_lag;
 mod snapshot;
 mod source_info;
 mod streaming;

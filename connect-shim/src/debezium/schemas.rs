@@ -92,7 +92,7 @@ impl Schemas {
         config: &PostgresConnectorConfig,
         source: &SourceInfoMaker,
     ) -> Result<CapturedTable, ConnectorError> {
-        let known = Catalog(connection).table(&id.schema, &id.table).await.context("Reading the catalog failed")?;
+        let known = Catalog(connection).table_of(relation.id).await.context("Reading the catalog failed")?;
         let known_columns = known.as_ref().map(|table| table.columns.as_slice()).unwrap_or_default();
         let columns = relation.columns.iter().map(|column| {
             let known = known_columns.iter().find(|known| known.name == column.name);

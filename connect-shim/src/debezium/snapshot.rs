@@ -55,6 +55,8 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) metrics: &'a TaskMetrics,
 }
 
+/// How often the figures tell how far a table has been read.
+const FIGURES_INTERVAL: Duration = Duration::from_millis(500);
 /// How often the log tells how far a table has been read.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -76,6 +78,7 @@ impl Snapshot<'_> {
         self.metrics.update(|figures| {
             figures.snapshot.state = state;
             figures.snapshot.ended_ms = Some(now_micros() / 1000);
+            figures.snapshot.table = None;
         });
         let mut told = Vec::new();
         let kind = if result.is_ok() { "COMPLETED" } else { "ABORTED" };
@@ -135,7 +138,8 @@ impl Snapshot<'_> {
         let context = || format!("Snapshotting of table {id} failed");
         self.connection.start_query(&select).await.with(&context)?;
         let mut columns = None;
-        let (mut rows, mut told) = (0u64, Instant::now());
+        let (mut rows, mut told, mut logged) = (0u64, Instant::now(), Instant::now());
+        self.scanned(id, 0);
         let mut previous: Option<SourceRecord> = None;
         let timestamp = now_micros();
         loop {
@@ -171,10 +175,14 @@ impl Snapshot<'_> {
             }
             previous = Some(self.read(&captured, &cells, timestamp)?);
             rows += 1;
-            if told.elapsed() > LOG_INTERVAL {
-                told = Instant::now();
-                tracing::info!(table = %id, rows, "exported");
+            let now = Instant::now();
+            if now - told > FIGURES_INTERVAL {
+                told = now;
                 self.scanned(id, rows);
+            }
+            if now - logged > LOG_INTERVAL {
+                logged = now;
+                self.log_progress(id, rows);
                 if let Some(stream) = self.waiting.as_deref_mut() {
                     stream.send_status().await?;
                 }
@@ -185,8 +193,16 @@ impl Snapshot<'_> {
         Ok(rows)
     }
 
+    fn log_progress(&self, table: &TableId, rows: u64) {
+        let snapshot = self.metrics.figures().snapshot;
+        let (tables, done) = (snapshot.tables, snapshot.tables - snapshot.remaining_tables);
+        let rate = snapshot.rows_a_second(now_micros() / 1000);
+        tracing::info!(%table, rows, "exported; {done} of {tables} tables are done, {rate} rows a second");
+    }
+
     fn scanned(&self, table: &TableId, rows: u64) {
         self.metrics.update(|figures| {
+            figures.snapshot.table = Some(table.to_string());
             figures.snapshot.rows_scanned.insert(table.to_string(), rows);
         });
     }

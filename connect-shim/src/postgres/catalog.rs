@@ -60,7 +60,15 @@ impl Catalog<'_> {
         Ok(names.collect())
     }
 
-    /// A table by its name, or by its object id if the stream gave one; `None` if there is none (any more).
+    /// A table by its object id, whatever it is called by now; `None` if there is none (any more).
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn table_of(&mut self, oid: u32) -> Result<Option<CatalogTable>, PostgresError> {
+        Ok(self.tables(&format!("c.oid = {oid}")).await?.into_iter().next())
+    }
+
+    /// A table by its name; `None` if there is none (any more).
     ///
     /// # Errors
     /// What the server says.

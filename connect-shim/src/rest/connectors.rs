@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::error::Refusal;
 use super::json_body::{JsonValue, Node};
 use super::request::{ConnectRequest, encode_path};
-use super::router::Answer;
+use super::router::{Answer, wants_progress};
 use crate::connector_config::Properties;
 use crate::runtime::{Herder, TargetState};
 
@@ -26,7 +26,7 @@ pub(super) fn list(herder: &Herder, request: &ConnectRequest) -> Result<Answer, 
         for what in &expand {
             // What is gone meanwhile is left out.
             let told = match *what {
-                "status" => herder.connector_status(&name).ok(),
+                "status" => herder.connector_status(&name, wants_progress(request)).ok(),
                 "info" => herder.connector_info(&name).ok().map(|info| info.to_json()),
                 _ => None,
             };

@@ -72,10 +72,12 @@ async fn route(server: &RestServer, request: &ConnectRequest) -> Result<Answer, 
         ("GET", ["connectors", name, "config"]) => Ok(Answer::Json(herder.connector_info(name)?.config.to_json())),
         ("PUT", ["connectors", name, "config"]) => connectors::put_config(herder, name, request).await,
         ("PATCH", ["connectors", name, "config"]) => connectors::patch_config(herder, name, request).await,
-        ("GET", ["connectors", name, "status"]) => Ok(Answer::Json(herder.connector_status(name)?)),
+        ("GET", ["connectors", name, "status"]) => {
+            Ok(Answer::Json(herder.connector_status(name, wants_progress(request))?))
+        }
         ("GET", ["connectors", name, "tasks"]) => Ok(Answer::Json(herder.task_configs(name)?)),
         ("GET", ["connectors", name, "tasks", id, "status"]) => {
-            Ok(Answer::Json(herder.task_status(name, task_id(id)?)?))
+            Ok(Answer::Json(herder.task_status(name, task_id(id)?, wants_progress(request))?))
         }
         ("POST", ["connectors", name, "tasks", id, "restart"]) => {
             herder.restart_task(name, task_id(id)?).await?;
@@ -133,6 +135,11 @@ fn methods(path: &[&str]) -> Option<&'static [&'static str]> {
         ["admin", "loggers", _] => &["GET", "PUT"],
         _ => return None,
     })
+}
+
+/// Whether all that is known of how far tasks are is asked for. Connect takes no such parameter, and ignores it.
+pub(super) fn wants_progress(request: &ConnectRequest) -> bool {
+    request.parameters("expand").any(|what| what == "progress")
 }
 
 fn task_id(text: &str) -> Result<i32, Refusal> {

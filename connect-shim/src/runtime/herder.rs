@@ -153,24 +153,39 @@ impl Herder {
         self.configs().target(name)
     }
 
-    /// How a connector and its tasks are.
+    /// How a connector and its tasks are: with how far a snapshot is while one is taken, and, in `full`, with whatever else
+    /// tasks tell of how far they are.
     ///
     /// # Errors
     /// That nothing is known of it.
-    pub fn connector_status(&self, name: &str) -> Result<Value, HerderError> {
+    pub fn connector_status(&self, name: &str, full: bool) -> Result<Value, HerderError> {
         let status = self.inner.statuses.connector(name);
         let status = status.ok_or_else(|| HerderError::NotFound(format!("No status found for connector {name}")))?;
-        Ok(status_json(name, &status, &self.inner.statuses.tasks(name)))
+        let mut json = status_json(name, &status, &self.inner.statuses.tasks(name));
+        for task in json["tasks"].as_array_mut().into_iter().flatten() {
+            self.add_progress(name, task, full);
+        }
+        Ok(json)
     }
 
-    /// How a task is.
+    /// Connect's own answers have no such field, and clients leave out what they do not know.
+    fn add_progress(&self, name: &str, task: &mut Value, full: bool) {
+        let metrics = self.inner.metrics.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(progress) = metrics.and_then(|metrics| metrics.figures().progress(full, now_ms())) {
+            task["progress"] = progress;
+        }
+    }
+
+    /// How a task is, as its connector's status has it.
     ///
     /// # Errors
     /// That nothing is known of it.
-    pub fn task_status(&self, name: &str, id: i32) -> Result<Value, HerderError> {
+    pub fn task_status(&self, name: &str, id: i32, full: bool) -> Result<Value, HerderError> {
         let status = self.inner.statuses.task(name, id);
-        let none = || HerderError::NotFound(format!("No status found for task {name}-{id}"));
-        status.map(|status| status.to_json(Some(id))).ok_or_else(none)
+        let status = status.ok_or_else(|| HerderError::NotFound(format!("No status found for task {name}-{id}")))?;
+        let mut json = status.to_json(Some(id));
+        self.add_progress(name, &mut json, full);
+        Ok(json)
     }
 
     /// The configs of a connector's tasks.

@@ -26,6 +26,7 @@ use super::resume::Resume;
 use super::schemas::Schemas;
 use super::signal::{SignalRecord, SnapshotRequest};
 use super::signal_topic::TopicSignals;
+use super::slot_lag::SlotLag;
 use super::transaction::TransactionMonitor;
 use crate::data::{OffsetMap, SourceRecord};
 use crate::metrics::{EventCounts, TaskMetrics};
@@ -75,6 +76,11 @@ struct State {
     /// The offset of the last commit, which goes with the records that follow.
     committed: Arc<OffsetMap>,
     status_due: Instant,
+    figures_due: Instant,
+    lag_told: Instant,
+    lag: SlotLag,
+    /// What lies before this was kept when the stream began.
+    begun_at: Lsn,
     xmin_due: Instant,
     file_due: Instant,
     blocking: VecDeque<SnapshotRequest>,
@@ -107,6 +113,12 @@ impl Seen {
 
 /// Small transactions are committed together within this time, while there are more at hand.
 const GROUP_TIME: Duration = Duration::from_millis(10);
+
+/// How often figures are told of within a transaction.
+const FIGURES_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the log tells of a lag, and how long one is that it tells of.
+const LAG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A batch is sent once its messages have so many bytes, so that large rows do not add up.
 pub(super) const MAX_BATCH_BYTES: usize = 1024 * 1024;
@@ -147,6 +159,10 @@ impl<'a> Streaming<'a> {
             group_since: now,
             committed: Arc::new(offset.store()),
             status_due: now + config.status_update_interval,
+            figures_due: now + FIGURES_INTERVAL,
+            lag_told: now,
+            lag: SlotLag::default(),
+            begun_at: offset.start().unwrap_or_default(),
             xmin_due: now,
             file_due: now,
             blocking: VecDeque::new(),
@@ -245,6 +261,9 @@ impl<'a> Streaming<'a> {
         if between && self.state.heartbeat.as_ref().is_some_and(|heartbeat| now >= heartbeat.due()) {
             self.heartbeat().await?;
         }
+        if now >= self.state.figures_due {
+            self.tell_figures();
+        }
         if now < self.state.status_due {
             return Ok(());
         }
@@ -300,7 +319,18 @@ impl<'a> Streaming<'a> {
     /// Tells what was seen since the last time.
     fn tell_figures(&mut self) {
         let Seen { events, last_event, transactions } = std::mem::take(&mut self.state.seen);
-        let lag = self.stream.server_end().0.saturating_sub(self.stream.confirmed().0);
+        let (end, kept) = (self.stream.server_end(), self.stream.confirmed().max(self.state.begun_at));
+        // Where a slot without an offset begins is not known until the first commit.
+        let lag = if kept == Lsn::default() { 0 } else { end.0.saturating_sub(kept.0) };
+        let now = Instant::now();
+        self.state.figures_due = now + FIGURES_INTERVAL;
+        let now_ms = now_micros() / 1000;
+        let since = if lag == 0 { None } else { self.state.lag.since(end, kept, now_ms) };
+        let behind = Duration::from_millis(since.map_or(0, |since| u64::try_from(now_ms - since).unwrap_or(0)));
+        if behind > LAG_INTERVAL && now - self.state.lag_told > LAG_INTERVAL {
+            self.state.lag_told = now;
+            tracing::info!(slot = self.config.slot_name, bytes = lag, ?behind, "the slot lags");
+        }
         let last_transaction = self.offset.tx_id;
         self.metrics.update(|figures| {
             figures.events.creates += events.creates;
@@ -310,6 +340,7 @@ impl<'a> Streaming<'a> {
             figures.committed_transactions += transactions;
             figures.last_transaction_id = last_transaction;
             figures.slot_lag_bytes = lag;
+            figures.slot_lag_since_ms = since;
             if let Some((at, behind)) = last_event {
                 figures.last_event_ms = Some(at);
                 figures.behind_source_ms = Some(behind);

@@ -1,6 +1,7 @@
 //! Where a connector's events go, and where its configs, offsets and status are kept: topics of a broker.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -18,6 +19,9 @@ pub struct TopicSpec {
     pub configs: BTreeMap<String, String>,
 }
 
+/// Headers in order, each with its name. Records that follow each other share them where they are the same.
+pub type OutgoingHeaders = Arc<[(String, Option<Bytes>)]>;
+
 /// A record to append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingRecord {
@@ -25,8 +29,8 @@ pub struct OutgoingRecord {
     pub key: Option<Bytes>,
     /// The value; `None` is null, which a compacted topic reads as a deletion.
     pub value: Option<Bytes>,
-    /// Headers in order.
-    pub headers: Vec<(String, Option<Bytes>)>,
+    /// Its headers.
+    pub headers: OutgoingHeaders,
     /// Milliseconds since 1970.
     pub timestamp: i64,
 }
@@ -38,8 +42,8 @@ pub struct LargeRecord {
     pub key: Option<Bytes>,
     /// The value.
     pub value: Spool,
-    /// Headers in order.
-    pub headers: Vec<(String, Option<Bytes>)>,
+    /// Its headers.
+    pub headers: OutgoingHeaders,
     /// Milliseconds since 1970.
     pub timestamp: i64,
 }

@@ -16,5 +16,6 @@ pub mod spool;
 pub mod transforms;
 
 pub use destination::{
-    Destination, DestinationError, LargeRecord, OutgoingRecord, StoredRecord, TopicSpec, TransactionalProducer,
+    Destination, DestinationError, LargeRecord, OutgoingHeaders, OutgoingRecord, StoredRecord, TopicSpec,
+    TransactionalProducer,
 };

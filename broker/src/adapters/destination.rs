@@ -92,7 +92,7 @@ impl Destination for BrokerDestination {
         let records = records.iter().map(|record| Record {
             key: record.key.clone(),
             value: record.value.clone(),
-            headers: record.headers.clone(),
+            headers: record.headers.to_vec(),
             timestamp: Some(record.timestamp),
         });
         in_process::produce(&self.node, topic, partition, records).map_err(|error| refusal(error, topic, partition))
@@ -243,7 +243,7 @@ mod tests {
 
     fn record(key: &str, value: Option<&str>) -> OutgoingRecord {
         let bytes = |text: &str| Bytes::from(text.to_owned());
-        OutgoingRecord { key: Some(bytes(key)), value: value.map(bytes), headers: Vec::new(), timestamp: 1 }
+        OutgoingRecord { key: Some(bytes(key)), value: value.map(bytes), headers: Arc::default(), timestamp: 1 }
     }
 
     #[tokio::test]
@@ -343,7 +343,7 @@ mod tests {
         spool.put(b"from ");
         spool.put(b"the disk");
         spool.finish().unwrap();
-        let headers = vec![("h".to_owned(), Some(Bytes::from("v")))];
+        let headers = [("h".to_owned(), Some(Bytes::from("v")))].into();
         let large = LargeRecord { key: Some(Bytes::from("k")), value: spool, headers, timestamp: 1 };
         let mut producer = destination.producer("connect-cluster-c-0").await.unwrap();
         producer.append("events", 0, &[record("k", Some("from memory"))]).await.unwrap();

@@ -153,8 +153,14 @@ impl TransactionalProducer for BrokerProducer {
                 return Ok(());
             }
             let fill = |builder: &mut BatchBuilder| {
+                // Records that follow each other share their headers, most often.
+                let mut shared = None;
+                let mut headers = Vec::new();
                 for record in records {
-                    let headers = header_slices(&record.headers);
+                    if !shared.is_some_and(|shared| Arc::ptr_eq(shared, &record.headers)) {
+                        shared = Some(&record.headers);
+                        headers = header_slices(&record.headers);
+                    }
                     builder.push(record.timestamp, record.key.as_deref(), record.value.as_deref(), &headers);
                 }
                 Ok(())

@@ -2,8 +2,48 @@
 
 use super::Output;
 
+/// What is put out at once: of most strings all.
+const SHORT: usize = 64;
+
+/// Appends a field's name and what follows it, with a comma before it unless it is the first.
+pub(crate) fn write_name<O: Output>(out: &mut O, name: &str, is_first: bool) {
+    if try_write_short(out, if is_first { b"" } else { b"," }, name, b":") {
+        return;
+    }
+    if !is_first {
+        out.put(b",");
+    }
+    write_string(out, name);
+    out.put(b":");
+}
+
 /// Appends a string with its quotes.
 pub(crate) fn write_string<O: Output>(out: &mut O, text: &str) {
+    if !try_write_short(out, b"", text, b"") {
+        write_escaped(out, text);
+    }
+}
+
+/// Appends a string that is short and needs no backslash, with a byte or none before and behind it, at once.
+fn try_write_short<O: Output>(out: &mut O, before: &[u8], text: &str, behind: &[u8]) -> bool {
+    let bytes = text.as_bytes();
+    // Without an early end, so that many bytes are looked at together.
+    let needs_escape = |any, byte: &u8| any | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    if bytes.len() > SHORT - 4 || bytes.iter().fold(false, needs_escape) {
+        return false;
+    }
+    let mut buffer = [b'"'; SHORT];
+    let mut end = before.len();
+    buffer[..end].copy_from_slice(before);
+    end += 1;
+    buffer[end..end + bytes.len()].copy_from_slice(bytes);
+    end += bytes.len() + 1;
+    buffer[end..end + behind.len()].copy_from_slice(behind);
+    out.put(&buffer[..end + behind.len()]);
+    true
+}
+
+fn write_escaped<O: Output>(out: &mut O, text: &str) {
     out.reserve(text.len() + 2);
     out.put(b"\"");
     let bytes = text.as_bytes();
@@ -45,7 +85,14 @@ mod tests {
         fn strings_read_back(text in "\\PC*|[\\x00-\\x20\"\\\\]*") {
             let mut out = BytesMut::new();
             write_string(&mut out, &text);
-            proptest::prop_assert_eq!(serde_json::from_slice::<String>(&out).ok(), Some(text));
+            proptest::prop_assert_eq!(serde_json::from_slice::<String>(&out).ok(), Some(text.clone()));
+            let mut object = BytesMut::from(&b"{"[..]);
+            write_name(&mut object, "_", true);
+            write_string(&mut object, &text);
+            write_name(&mut object, &text, false);
+            object.extend_from_slice(b"1}");
+            let read: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&object).unwrap_or_default();
+            proptest::prop_assert!(text == "_" || read["_"] == *text && read[&text] == 1, "{:?}", object);
         }
     }
 }

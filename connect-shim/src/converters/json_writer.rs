@@ -51,11 +51,7 @@ impl JsonStyle {
                 }
                 out.put(b"{");
                 for (at, (field, value)) in fields.iter().zip(value.values()).enumerate() {
-                    if at > 0 {
-                        out.put(b",");
-                    }
-                    json_text::write_string(out, &field.name);
-                    out.put(b":");
+                    json_text::write_name(out, &field.name, at == 0);
                     self.write(out, Some(&field.schema), value)?;
                 }
                 out.put(b"}");

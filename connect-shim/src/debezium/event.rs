@@ -22,6 +22,8 @@ pub(crate) struct EventFactory {
     tombstones: bool,
     skipped: Vec<Operation>,
     skip_unchanged: bool,
+    /// What `op` is of each operation, in the order of [`Operation::ALL`].
+    codes: [Value; Operation::ALL.len()],
 }
 
 /// A change of a row, converted.
@@ -71,6 +73,7 @@ impl EventFactory {
             tombstones: config.tombstones_on_delete,
             skipped: config.skipped_operations.clone(),
             skip_unchanged: config.skip_messages_without_change,
+            codes: Operation::ALL.map(|operation| operation.code().into()),
         }
     }
 
@@ -182,7 +185,7 @@ impl EventFactory {
             after,
             source,
             transaction,
-            operation.code().into(),
+            self.codes[operation as usize].clone(),
             Value::Int64(now / 1000),
             Value::Int64(now),
             Value::Int64(now * 1000),

@@ -1,5 +1,6 @@
 //! Where an event comes from: the block `source`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::relational::TableId;
@@ -137,8 +138,15 @@ impl SourceInfoMaker {
 
     /// A block.
     pub(crate) fn block(&self, info: &SourceInfo<'_>) -> Value {
-        let quoted = |lsn: Option<Lsn>| lsn.map_or("null".to_owned(), |lsn| format!("\"{}\"", lsn.as_i64()));
-        let sequence = format!("[{},{}]", quoted(info.last_commit), quoted(info.lsn));
+        let mut sequence = String::with_capacity(48);
+        for (lsn, before) in [(info.last_commit, '['), (info.lsn, ',')] {
+            sequence.push(before);
+            let _ = match lsn {
+                Some(lsn) => write!(sequence, "\"{}\"", lsn.as_i64()),
+                None => write!(sequence, "null"),
+            };
+        }
+        sequence.push(']');
         let number = |value: Option<i64>| value.map(Value::Int64).unwrap_or_default();
         // Events of an incremental snapshot are of no transaction.
         let streamed = info.snapshot != SnapshotRecord::Incremental;

@@ -443,7 +443,7 @@ impl Herder {
         let outgoing = records.iter().map(|(key, value)| OutgoingRecord {
             key: Some(Bytes::copy_from_slice(key.as_bytes())),
             value: value.as_ref().map(|value| value.to_string().into()),
-            headers: Vec::new(),
+            headers: Arc::default(),
             timestamp: now_ms(),
         });
         self.inner.destination.append(topic, 0, &outgoing.collect::<Vec<_>>())?;

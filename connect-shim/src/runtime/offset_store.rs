@@ -116,7 +116,7 @@ impl OffsetStore {
         let partitions = self.destination.partition_count(&self.topic).unwrap_or(1);
         let value = offset.map(|offset| Value::Object(offset.clone()).to_string().into());
         let at = partition_for_key(&key, partitions);
-        (at, OutgoingRecord { key: Some(key), value, headers: Vec::new(), timestamp: now_ms() })
+        (at, OutgoingRecord { key: Some(key), value, headers: Arc::default(), timestamp: now_ms() })
     }
 
     /// Remembers an offset that is kept. `None` is shown as null if the connector was reset, and not at all otherwise.

@@ -10,8 +10,8 @@ use super::error_tolerance::{ErrorTolerance, Failure, Stage};
 use super::settings::WorkerSettings;
 use crate::connector_config::{ConfigError, Properties, TopicCreation, WorkerDefaults, source_config_def};
 use crate::converters::{self, Converter, ConverterType};
-use crate::data::{SourceRecord, Value};
-use crate::destination::{Destination, LargeRecord, OutgoingRecord};
+use crate::data::{Header, SourceRecord, Value};
+use crate::destination::{Destination, LargeRecord, OutgoingHeaders, OutgoingRecord};
 use crate::spool::Spool;
 use crate::transforms::TransformationChain;
 
@@ -24,6 +24,8 @@ pub(super) struct RecordMaker {
     key: NamedConverter,
     value: NamedConverter,
     header: NamedConverter,
+    /// The last record's topic and headers, and what was made of them.
+    last_headers: (Arc<str>, Vec<Header>, OutgoingHeaders),
     pub(super) creation: TopicCreation,
     pub(super) tolerance: ErrorTolerance,
 }
@@ -74,6 +76,7 @@ impl RecordMaker {
             key: converter(0, "key", ConverterType::Key)?,
             value: converter(1, "value", ConverterType::Value)?,
             header: converter(2, "header", ConverterType::Header)?,
+            last_headers: ("".into(), Vec::new(), Arc::default()),
             creation: TopicCreation::new(properties)?,
             tolerance: ErrorTolerance::new(&config),
         })
@@ -95,14 +98,7 @@ impl RecordMaker {
         let Some(record) = record else {
             return Ok(None);
         };
-        let mut headers = Vec::with_capacity(record.headers.len());
-        for header in &record.headers {
-            let NamedConverter { converter, class } = &mut self.header;
-            let value = converter.convert(&record.topic, header.schema.as_ref(), &header.value);
-            let value =
-                value.map_err(|error| MakeError::Failure(Failure::new(Stage::HeaderConverter, class, &error)))?;
-            headers.push((header.name.to_string(), value));
-        }
+        let headers = self.headers(&record)?;
         let NamedConverter { converter, class } = &mut self.key;
         let key = converter
             .convert(&record.topic, record.key_schema.as_ref(), &record.key)
@@ -114,6 +110,27 @@ impl RecordMaker {
             MadeValue::Large(value) => MadeRecord::Large(LargeRecord { key, value, headers, timestamp }),
         };
         Ok(Some(Made { topic: record.topic, partition: record.partition, record: made }))
+    }
+
+    /// The headers of a record, which most often are those of the one before it.
+    fn headers(&mut self, record: &SourceRecord) -> Result<OutgoingHeaders, MakeError> {
+        let (topic, before, converted) = &self.last_headers;
+        if is_same(before, &record.headers) && (before.is_empty() || *topic == record.topic) {
+            return Ok(Arc::clone(converted));
+        }
+        let mut headers = Vec::with_capacity(record.headers.len());
+        for header in &record.headers {
+            let NamedConverter { converter, class } = &mut self.header;
+            let value = converter.convert(&record.topic, header.schema.as_ref(), &header.value);
+            let value =
+                value.map_err(|error| MakeError::Failure(Failure::new(Stage::HeaderConverter, class, &error)))?;
+            headers.push((header.name.to_string(), value));
+        }
+        let converted: OutgoingHeaders = headers.into();
+        if is_same(&record.headers, &record.headers) {
+            self.last_headers = (Arc::clone(&record.topic), record.headers.clone(), Arc::clone(&converted));
+        }
+        Ok(converted)
     }
 
     fn value(&mut self, record: &SourceRecord, destination: &dyn Destination) -> Result<MadeValue, MakeError> {
@@ -138,6 +155,22 @@ impl RecordMaker {
 enum MadeValue {
     Small(Option<Bytes>),
     Large(Spool),
+}
+
+/// Whether headers are the same, as far as is known at a glance: parts that are shared, or short.
+fn is_same(some: &[Header], others: &[Header]) -> bool {
+    let is_same = |(one, other): (&Header, &Header)| {
+        let is_same_schema = match (&one.schema, &other.schema) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let is_same_value = match (&one.value, &other.value) {
+            (Value::String(one), Value::String(other)) => one.size() < 256 && one == other,
+            (one, other) => one.is_null() && other.is_null(),
+        };
+        Arc::ptr_eq(&one.name, &other.name) && is_same_schema && is_same_value
+    };
+    some.len() == others.len() && some.iter().zip(others).all(is_same)
 }
 
 /// How many bytes the texts and bytes in a value have.

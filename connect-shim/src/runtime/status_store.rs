@@ -153,7 +153,7 @@ impl StatusStore {
         let record = OutgoingRecord {
             key: Some(Bytes::copy_from_slice(key.as_bytes())),
             value: value.map(|value| value.to_string().into()),
-            headers: Vec::new(),
+            headers: Arc::default(),
             timestamp: now_ms(),
         };
         self.destination.append(&self.topic, partition_for_key(key.as_bytes(), partitions), &[record]).map(drop)

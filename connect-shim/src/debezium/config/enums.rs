@@ -47,6 +47,9 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
+    /// All of them, in order.
+    pub(crate) const ALL: [Self; 5] = [Self::Read, Self::Create, Self::Update, Self::Delete, Self::Truncate];
+
     /// Its letter in events.
     pub(crate) fn code(self) -> &'static str {
         match self {

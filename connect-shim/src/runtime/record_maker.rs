@@ -184,3 +184,46 @@ fn size(value: &Value) -> usize {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::data::{Schema, SchemaType};
+
+    #[test]
+    fn headers_are_made_once_for_all_that_have_the_same() {
+        let settings = WorkerSettings::new("w");
+        let class = "io.debezium.connector.postgresql.PostgresConnector";
+        let properties = [("name", "n"), ("connector.class", class)].into_iter().collect();
+        let mut maker = RecordMaker::new(&properties, &settings).unwrap();
+        let schema = Arc::new(Schema::of(SchemaType::String));
+        let name: Arc<str> = "h".into();
+        let header = |value: Value| Header { name: Arc::clone(&name), schema: Some(Arc::clone(&schema)), value };
+        let mut of = |headers: Vec<Header>| {
+            let record = SourceRecord {
+                offset: Arc::default(),
+                topic: "t".into(),
+                partition: None,
+                key_schema: None,
+                key: Value::Null,
+                value_schema: None,
+                value: Value::Null,
+                timestamp: None,
+                headers,
+            };
+            maker.headers(&record).unwrap_or_else(|_| panic!("they can be converted"))
+        };
+        let text = |text: &str| [("h".to_owned(), Some(Bytes::copy_from_slice(text.as_bytes())))];
+        let first = of(vec![header("a".into())]);
+        assert_eq!(*first, text("a"));
+        assert!(Arc::ptr_eq(&first, &of(vec![header("a".into())])));
+        assert_eq!(*of(vec![header("b".into())]), text("b"));
+        assert_eq!(*of(vec![header(Value::Int32(7))]), text("7"));
+        assert_eq!(*of(vec![header(Value::Int32(8))]), text("8"));
+        assert_eq!(*of(vec![header("b".into()), header("a".into())]), [text("b"), text("a")].concat());
+        assert_eq!(*of(Vec::new()), []);
+        assert_eq!(*of(vec![header("a".into())]), text("a"));
+    }
+}

@@ -91,6 +91,10 @@ release:
 image *architectures:
     scripts/image {{architectures}}
 
+# Whether two builds of this commit in different places give the same binary and the same image (two release builds).
+reproduce *target:
+    scripts/reproduce {{target}}
+
 # The Helm chart, as far as it can be judged without a cluster.
 chart:
     scripts/setup chart

@@ -103,12 +103,14 @@ async fn follow<A: Admin, C: Connect>(
     told: watch::Sender<Arc<Declared>>,
 ) {
     let mut remembered = recall(&file).await;
-    // Before the files are read, so that no change after that is missed.
-    let mut fingerprint = Fingerprint::look(&paths).await;
     let mut retries = Retries::default();
     loop {
+        // Before files are read, so that no change after that is missed.
+        let declaring = Fingerprint::look(&paths).await;
         let read = paths.clone();
         let loaded = spawn_blocking(move || load(&read)).await.unwrap_or_default();
+        let secrets = loaded.files_of_secrets();
+        let fingerprint = declaring.and(Fingerprint::look(&secrets).await);
         let before = remembered.clone();
         let report = reconciler.reconcile(&loaded, &mut remembered).await;
         if remembered != before {
@@ -117,13 +119,11 @@ async fn follow<A: Admin, C: Connect>(
         let may_be_tried_again = report.may_be_tried_again();
         tell(&told, report);
         let pause = retries.pause();
-        fingerprint = tokio::select! {
-            changed = fingerprint.clone().changed(&paths) => {
-                retries = Retries::default();
-                changed
-            }
-            () = tokio::time::sleep(pause), if may_be_tried_again => fingerprint,
-        };
+        let watched = [paths.as_slice(), &secrets].concat();
+        tokio::select! {
+            () = fingerprint.changed(&watched) => retries = Retries::default(),
+            () = tokio::time::sleep(pause), if may_be_tried_again => {}
+        }
     }
 }
 

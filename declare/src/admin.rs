@@ -150,6 +150,12 @@ pub trait Connect: Send + Sync {
     /// [`AdminError::Refused`] if there is none.
     fn set_state(&self, name: &str, state: RunState) -> impl Future<Output = Result<(), AdminError>> + Send;
 
+    /// Starts a running connector again with its task, so that secrets are looked up again.
+    ///
+    /// # Errors
+    /// [`AdminError::Refused`] if there is none.
+    fn restart_connector(&self, name: &str) -> impl Future<Output = Result<(), AdminError>> + Send;
+
     /// Deletes a connector. Its offsets stay.
     ///
     /// # Errors
@@ -172,6 +178,10 @@ impl Connect for std::convert::Infallible {
     }
 
     async fn set_state(&self, _name: &str, _state: RunState) -> Result<(), AdminError> {
+        match *self {}
+    }
+
+    async fn restart_connector(&self, _name: &str) -> Result<(), AdminError> {
         match *self {}
     }
 

@@ -2,6 +2,7 @@
 //! providers.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// Whoever can look such values up.
 pub trait Secrets: Send + Sync {
@@ -50,6 +51,20 @@ pub(crate) fn fill_in(text: &str, secrets: &dyn Secrets, seen: &mut Seen) -> Res
     Ok(out)
 }
 
+/// The files that a text refers to: what it stands for changes with them.
+pub(crate) fn files_behind(text: &str) -> impl Iterator<Item = PathBuf> {
+    let references = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    references.filter_map(|(reference, _)| {
+        let (provider, place) = reference.split_once(':')?;
+        let (path, key) = place.rsplit_once(':')?;
+        match provider {
+            "file" => Some(PathBuf::from(path)),
+            "dir" => Some(Path::new(path).join(key)),
+            _ => None,
+        }
+    })
+}
+
 /// Values that were filled in, so that no message repeats them.
 #[derive(Clone, Default)]
 pub struct Seen(Vec<(String, String)>);
@@ -96,6 +111,13 @@ mod tests {
                 _ => Ok(None),
             }
         }
+    }
+
+    #[test]
+    fn files_behind_references_are_known() {
+        let text = "${env:A} x${file:/mnt/pg:2/pg.properties:user}-${dir:/mnt/pg:password}${file:nothing}${other:/a:b} ${file:/c:d";
+        let files: Vec<_> = files_behind(text).collect();
+        assert_eq!(files, [Path::new("/mnt/pg:2/pg.properties"), Path::new("/mnt/pg/password")]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The files in which something is declared: named one by one, or all of a directory, such as a mounted ConfigMap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::condition::{Condition, Place, Reason};
 use crate::manifest::{self, Declared, Resource};
+use crate::secrets::files_behind;
 
 /// What one file may hold. A ConfigMap holds 1 MiB in all.
 const LARGEST_FILE: u64 = 4 << 20;
@@ -51,6 +52,13 @@ impl Loaded {
         loaded.text(name, text);
         loaded.refuse_repeated();
         loaded
+    }
+
+    /// The files that hold the secrets of what is declared, each once: what is declared changes with them.
+    pub fn files_of_secrets(&self) -> Vec<PathBuf> {
+        let configs = self.declared.iter().flat_map(|declared| declared.resource.configs().values());
+        let files: BTreeSet<PathBuf> = configs.flat_map(|config| files_behind(&config.text)).collect();
+        files.into_iter().collect()
     }
 
     fn read(&mut self, path: &Path) {

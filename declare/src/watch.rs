@@ -2,7 +2,7 @@
 //!
 //! Metadata is looked at from time to time, through links, which sees the way in which Kubernetes changes a mounted
 //! ConfigMap: all links come to lead into another directory at once. A change counts once nothing has changed for a
-//! moment, so that no file is read while somebody writes it.
+//! moment, so that no file is read while somebody writes it. Files of secrets are looked at likewise.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -43,24 +43,27 @@ impl Fingerprint {
         Self(seen)
     }
 
-    /// Waits until these look different, and have looked the same for a moment since. Looks now and then.
-    pub async fn changed(self, paths: &[PathBuf]) -> Self {
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            let now = Self::look(paths).await;
-            if now == self {
-                continue;
-            }
-            return Self::quiet(now, paths).await;
-        }
+    /// How these and those look.
+    #[must_use]
+    pub fn and(mut self, those: Self) -> Self {
+        self.0.extend(those.0);
+        self
     }
 
-    async fn quiet(mut last: Self, paths: &[PathBuf]) -> Self {
+    /// Waits until these look different, and have looked the same for a moment since. Looks now and then.
+    pub async fn changed(self, paths: &[PathBuf]) {
+        let mut last = loop {
+            tokio::time::sleep(INTERVAL).await;
+            let now = Self::look(paths).await;
+            if now != self {
+                break now;
+            }
+        };
         loop {
             tokio::time::sleep(QUIET).await;
             let now = Self::look(paths).await;
             if now == last {
-                return now;
+                return;
             }
             last = now;
         }
@@ -133,7 +136,13 @@ mod tests {
         assert_eq!(files(&mount).unwrap(), [mount.join("topics.yaml")]);
         let before = Fingerprint::of(&paths);
         assert_eq!(before, Fingerprint::of(&paths));
+        // The file alone, as a secret in a mounted Secret is referred to.
+        let alone = [mount.join("topics.yaml")];
+        let both = Fingerprint::of(&paths).and(Fingerprint::of(&alone));
+        assert_eq!(both, Fingerprint::of(&[paths.as_slice(), &alone].concat()));
+        let before_alone = Fingerprint::of(&alone);
         version("..2", "a: 2");
         assert_ne!(before, Fingerprint::of(&paths));
+        assert_ne!(before_alone, Fingerprint::of(&alone));
     }
 }

@@ -24,9 +24,14 @@ pub struct ApacheKafka {
 impl ApacheKafka {
     /// Formats a directory and starts a broker on it, with further properties.
     pub fn start(properties: &[&str]) -> Self {
+        Self::start_listening(&[], properties)
+    }
+
+    /// The same with further listeners, such as `SASL_SSL://127.0.0.1:9096`.
+    pub fn start_listening(listeners: &[&str], properties: &[&str]) -> Self {
         let dir = TempDir::with_prefix("apache-kafka-test-").unwrap();
         let port = free_port();
-        let server_properties = prepare(dir.path(), port, free_port(), properties);
+        let server_properties = prepare_listening(dir.path(), port, free_port(), listeners, properties);
         let mut kafka = Self { process: None, dir, server_properties, port };
         kafka.start_again();
         kafka
@@ -74,12 +79,18 @@ impl ApacheKafka {
 /// # Panics
 /// If Apache Kafka does not format it.
 pub fn prepare(dir: &Path, port: u16, controller: u16, properties: &[&str]) -> PathBuf {
+    prepare_listening(dir, port, controller, &[], properties)
+}
+
+fn prepare_listening(dir: &Path, port: u16, controller: u16, listeners: &[&str], properties: &[&str]) -> PathBuf {
+    let own = [format!("PLAINTEXT://127.0.0.1:{port}"), format!("CONTROLLER://127.0.0.1:{controller}")];
+    let listeners = own.iter().map(String::as_str).chain(listeners.iter().copied()).collect::<Vec<_>>().join(",");
     let mut lines = vec![
         "process.roles=broker,controller".to_owned(),
         "node.id=1".to_owned(),
         format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
-        format!("listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
-        format!("advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
+        format!("listeners={listeners}"),
+        format!("advertised.listeners={listeners}"),
         "controller.listener.names=CONTROLLER".to_owned(),
         format!("log.dirs={}", dir.join("data").display()),
         // One node, and no waiting for members that might come.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use brooklet_tests::apache_kafka::ApacheKafka;
 use brooklet_tests::broker::{BrokerProcess, binary};
+use brooklet_tests::capture::ids;
 use brooklet_tests::postgres::Postgres;
 use brooklet_tests::wait_until;
 use serde_json::{Value, json};
@@ -257,4 +258,62 @@ fn a_connectors_config_map_is_edited_while_it_runs() {
     }
     let output = brooklet(&["export", "--bootstrap-server", &broker.bootstrap(), "--connect-url", &connect.url()]);
     assert!(text(&output).contains("kind: KafkaConnector\nmetadata:\n  name: \"items\""), "{}", text(&output));
+}
+
+#[test]
+fn a_secret_that_changes_restarts_its_connector_once() {
+    let postgres = Postgres::start();
+    postgres.execute("create role cdc login superuser password 'first-horse'");
+    postgres.execute("create table item (id int primary key); insert into item values (1)");
+    postgres.ask_for_password_of("cdc");
+    let properties = |password: &str| format!("# rotated by night\npassword={password}\n");
+    let mut secret = ConfigMap::mounted(&[("pg.properties", &properties("first-horse")), ("user", "cdc")]);
+    let mounted = secret.path().display().to_string();
+    let config = format!(
+        "{{\"name\": \"items\", \"config\": {{\"connector.class\": \
+         \"io.debezium.connector.postgresql.PostgresConnector\", \"plugin.name\": \"pgoutput\", \
+         \"database.hostname\": \"127.0.0.1\", \"database.port\": \"{}\", \"database.user\": \"${{dir:{mounted}:user}}\",\
+         \"database.password\": \"${{file:{mounted}/pg.properties:password}}\", \"database.dbname\": \"postgres\", \
+         \"topic.prefix\": \"shop\", \"key.converter.schemas.enable\": \"false\", \
+         \"value.converter.schemas.enable\": \"false\"}}}}",
+        postgres.port(),
+    );
+    let map = ConfigMap::mounted(&[("items.json", &config)]);
+    let broker = BrokerProcess::with_connect(&["--declare", map.path().to_str().unwrap()]);
+    let connect = broker.connect();
+    let captured = |expected: &[i64]| {
+        wait_until("changes are captured", PATIENCE, || ids(&broker.bootstrap(), "shop.public.item") == expected);
+    };
+    let sender = || {
+        let mut pid = String::new();
+        wait_until("the slot is read", PATIENCE, || {
+            pid = postgres.execute("select active_pid from pg_replication_slots where active");
+            !pid.trim().is_empty()
+        });
+        pid
+    };
+    assert_eq!(ready(&broker)["declared"], json!({"ready": 1, "failing": []}));
+    captured(&[1]);
+    let first = sender();
+
+    // The connection that there is does not mind; only one that is made with the new password shows that it came in.
+    postgres.execute("alter role cdc password 'second-horse'");
+    secret.change(&[("pg.properties", &properties("second-horse")), ("user", "cdc")]);
+    wait_until("the change is followed", PATIENCE, || declared(&broker)["changes"] == 2);
+    connect.wait_until_running("items");
+    let second = sender();
+    assert_ne!(first, second);
+    postgres.execute("insert into item values (2)");
+    captured(&[1, 2]);
+
+    // A new version of the same files, as with each change of another key, restarts nothing.
+    let passes = declared(&broker)["passes"].as_u64();
+    secret.change(&[("pg.properties", &properties("second-horse")), ("user", "cdc")]);
+    wait_until("the same is looked at", PATIENCE, || declared(&broker)["passes"].as_u64() > passes);
+    assert_eq!((declared(&broker)["changes"].as_u64(), sender()), (Some(2), second));
+    assert_eq!(broker.log().matches("declared connector items: restarted, since a secret has changed").count(), 1);
+    for told in [broker.log(), broker.admin("/declared").1, connect.request("GET", "/connectors/items", "").unwrap().1]
+    {
+        assert!(!told.contains("-horse"), "{told}");
+    }
 }

@@ -52,6 +52,10 @@ impl Connect for WorkerConnectors {
         self.herder.set_target(name, target).await.map_err(refusal)
     }
 
+    async fn restart_connector(&self, name: &str) -> Result<(), AdminError> {
+        self.herder.restart(name, false, true).await.map(drop).map_err(refusal)
+    }
+
     async fn delete_connector(&self, name: &str) -> Result<(), AdminError> {
         match self.herder.delete(name).await {
             Err(HerderError::NotFound(_)) => Ok(()),

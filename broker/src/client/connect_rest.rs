@@ -87,6 +87,10 @@ impl Connect for ConnectRest {
         self.change("PUT", &format!("/connectors/{}/{action}", encoded(name)), None).await
     }
 
+    async fn restart_connector(&self, name: &str) -> Result<(), AdminError> {
+        self.change("POST", &format!("/connectors/{}/restart?includeTasks=true", encoded(name)), None).await
+    }
+
     async fn delete_connector(&self, name: &str) -> Result<(), AdminError> {
         self.change("DELETE", &format!("/connectors/{}", encoded(name)), None).await
     }

@@ -16,6 +16,8 @@ use super::transport::{self, Transport};
 
 /// What an answer may be long.
 const LARGEST_ANSWER: usize = 64 << 20;
+/// How a server begins that has been told something else than TLS: an alert, of a major version 3.
+const TLS_ALERT: i32 = 0x1503;
 const CLIENT_ID: &str = "brooklet";
 
 /// A connection that is ready for requests.
@@ -110,6 +112,7 @@ impl KafkaConnection {
         self.stream.write_all(&frame).await?;
         self.stream.flush().await?;
         let length = self.stream.read_i32().await.context("the broker has closed the connection")?;
+        ensure!(length >> 16 != TLS_ALERT, "the broker wants encryption: security.protocol is to be SSL or SASL_SSL");
         let length = usize::try_from(length).ok().filter(|length| (4..=LARGEST_ANSWER).contains(length));
         let length = length.context("the answer has no length that an answer has: is this a Kafka broker?")?;
         let mut body = BytesMut::zeroed(length);

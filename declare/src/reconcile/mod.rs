@@ -135,6 +135,9 @@ impl<A: Admin, C: Connect, S: Secrets> Reconciler<A, C, S> {
                 Ok(()) => {
                     *changes += 1;
                     remembered.done(step);
+                    if let Some((name, given)) = &resource.given {
+                        remembered.given.insert(name.clone(), *given);
+                    }
                     tracing::info!("{}", step.done());
                     if condition.status == Status::Ready {
                         condition.reason = step.reason();
@@ -161,6 +164,14 @@ impl<A: Admin, C: Connect, S: Secrets> Reconciler<A, C, S> {
         {
             remembered.is_as_declared(declared);
         }
+        if let Some((name, given)) = resource.given {
+            match condition.status {
+                Status::Ready => drop(remembered.given.insert(name, given)),
+                // Whatever the worker has looked up before anybody looked here, it was not this.
+                _ if condition.reason == Reason::MissingSecret => drop(remembered.given.entry(name).or_insert(given)),
+                _ => {}
+            }
+        }
         condition
     }
 
@@ -176,6 +187,7 @@ impl<A: Admin, C: Connect, S: Secrets> Reconciler<A, C, S> {
             },
             Step::PutConnector { name, config, .. } => connect()?.put_connector(name, config).await,
             Step::SetState { name, state } => connect()?.set_state(name, *state).await,
+            Step::RestartConnector(name) => connect()?.restart_connector(name).await,
             Step::DeleteConnector(name) => connect()?.delete_connector(name).await,
         }
     }

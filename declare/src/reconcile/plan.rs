@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::remembered::Given;
 use super::{Actual, Remembered, configs, reason_of};
 use crate::admin::{ConfigChanges, NewTopic, RunState};
 use crate::condition::{Condition, Reason, Status};
@@ -51,6 +52,8 @@ pub enum Step {
         /// What it is to be.
         state: RunState,
     },
+    /// A connector is started again, since one of its secrets is another.
+    RestartConnector(String),
     /// A connector is deleted.
     DeleteConnector(String),
 }
@@ -68,6 +71,8 @@ pub struct PlannedResource {
     pub(super) lines: BTreeMap<String, usize>,
     /// Secrets in its steps.
     pub(super) seen: Seen,
+    /// A connector's name, and what its worker finds now when it looks secrets up.
+    pub(super) given: Option<(String, Given)>,
 }
 
 /// All that has to be done.
@@ -98,7 +103,7 @@ pub(super) fn plan(
         let mut planned = PlannedResource::of(declared);
         match &declared.resource {
             Resource::Topic(topic) => planned.topic(topic, actual, remembered, secrets),
-            Resource::Connector(connector) => planned.connector(connector, actual, secrets),
+            Resource::Connector(connector) => planned.connector(connector, actual, remembered, secrets),
         }
         resources.push(planned);
     }
@@ -119,7 +124,7 @@ impl PlannedResource {
         };
         let lines = declared.resource.configs().iter().map(|(name, config)| (name.clone(), config.line)).collect();
         let declared = Some(declared.resource.clone());
-        Self { condition, steps: Vec::new(), declared, lines, seen: Seen::default() }
+        Self { condition, steps: Vec::new(), declared, lines, seen: Seen::default(), given: None }
     }
 
     fn topic(&mut self, topic: &DeclaredTopic, actual: &Actual, remembered: &Remembered, secrets: &dyn Secrets) {
@@ -155,9 +160,18 @@ impl PlannedResource {
         }
     }
 
-    fn connector(&mut self, connector: &DeclaredConnector, actual: &Actual, secrets: &dyn Secrets) {
-        // Only to see that all are there, and never to show them: the worker fills them in itself.
-        if self.filled_in(&connector.config, secrets).is_none() {
+    fn connector(
+        &mut self,
+        connector: &DeclaredConnector,
+        actual: &Actual,
+        remembered: &Remembered,
+        secrets: &dyn Secrets,
+    ) {
+        // Only to see whether all are there and the same, and never to show them: the worker fills them in itself.
+        let filled = self.filled_in(&connector.config, secrets);
+        let given = Given::of(filled.as_ref());
+        self.given = Some((connector.name.clone(), given));
+        if filled.is_none() {
             return;
         }
         if let Some(error) = &actual.no_connect {
@@ -184,6 +198,12 @@ impl PlannedResource {
             && has != shall
         {
             self.steps.push(Step::SetState { name: name.clone(), state: shall });
+        }
+        // A worker looks secrets up when it starts a connector, which either of those steps makes it do.
+        let runs = is.is_some_and(|is| is.state == Some(RunState::Running));
+        let is_another = remembered.given.get(name).is_some_and(|before| *before != given);
+        if self.steps.is_empty() && runs && is_another {
+            self.steps.push(Step::RestartConnector(name.clone()));
         }
     }
 
@@ -247,7 +267,8 @@ fn declared_no_more(loaded: &Loaded, actual: &Actual, remembered: &Remembered, p
         } else if prune {
             condition.message = "nothing is pruned while something that is declared cannot be read".to_owned();
         }
-        PlannedResource { condition, steps, declared: None, lines: BTreeMap::new(), seen: Seen::default() }
+        let (lines, seen) = (BTreeMap::new(), Seen::default());
+        PlannedResource { condition, steps, declared: None, lines, seen, given: None }
     };
     connectors.chain(topics).map(planned).collect()
 }
@@ -278,6 +299,7 @@ impl Step {
                 format!("declared connector {name}: {} changed", names.join(", "))
             }
             Self::SetState { name, state } => format!("declared connector {name} is to be {state}"),
+            Self::RestartConnector(name) => format!("declared connector {name}: restarted, since a secret has changed"),
             Self::DeleteConnector(name) => format!("connector {name}, declared no more, deleted"),
         }
     }
@@ -326,6 +348,7 @@ impl fmt::Display for Step {
                 changed.iter().try_for_each(|name| write!(f, "\n    {name}"))
             }
             Self::SetState { name, state } => write!(f, "~ {KAFKA_CONNECTOR} {name}\n    state: {state}"),
+            Self::RestartConnector(name) => write!(f, "~ {KAFKA_CONNECTOR} {name}\n    restarted"),
             Self::DeleteConnector(name) => write!(f, "- {KAFKA_CONNECTOR} {name}"),
         }
     }

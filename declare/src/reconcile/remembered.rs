@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -22,11 +23,27 @@ pub struct Remembered {
     pub topics: BTreeMap<String, BTreeSet<String>>,
     /// Connectors.
     pub connectors: BTreeSet<String>,
+    /// What the worker has looked up for each connector. Not kept: a worker that is started looks everything up.
+    #[serde(skip)]
+    pub(super) given: BTreeMap<String, Given>,
+}
+
+/// A connector's config with its secrets, by a number that changes with them and does not tell them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Given(u64);
+
+impl Given {
+    /// Of a config that is filled in; `None` if a secret is missing.
+    pub(super) fn of(filled: Option<&BTreeMap<String, String>>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        filled.hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { version: VERSION, topics: BTreeMap::new(), connectors: BTreeSet::new() }
+        Self { version: VERSION, topics: BTreeMap::new(), connectors: BTreeSet::new(), given: BTreeMap::new() }
     }
 }
 
@@ -74,8 +91,13 @@ impl Remembered {
                 configs.retain(|name| !changes.delete.contains(name));
             }
             Step::DeleteTopic(topic) => drop(self.topics.remove(topic)),
-            Step::PutConnector { name, .. } | Step::SetState { name, .. } => drop(self.connectors.insert(name.clone())),
-            Step::DeleteConnector(name) => drop(self.connectors.remove(name)),
+            Step::PutConnector { name, .. } | Step::SetState { name, .. } | Step::RestartConnector(name) => {
+                self.connectors.insert(name.clone());
+            }
+            Step::DeleteConnector(name) => {
+                self.connectors.remove(name);
+                self.given.remove(name);
+            }
         }
     }
 

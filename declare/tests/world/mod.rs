@@ -20,6 +20,8 @@ pub(crate) struct World {
     /// Every request that changes something, refused ones too.
     pub(crate) altering: Mutex<Vec<String>>,
     pub(crate) is_down: Mutex<bool>,
+    /// Whether connectors are not restarted.
+    pub(crate) is_refusing: Mutex<bool>,
 }
 
 impl World {
@@ -120,6 +122,14 @@ impl Connect for &World {
         self.alter(format!("state {name} {state}"));
         self.connectors.lock().unwrap().get_mut(name).unwrap().state = Some(state);
         Ok(())
+    }
+
+    async fn restart_connector(&self, name: &str) -> Result<(), AdminError> {
+        self.alter(format!("restart {name}"));
+        match *self.is_refusing.lock().unwrap() {
+            true => Err(AdminError::Unavailable("not now".to_owned())),
+            false => Ok(()),
+        }
     }
 
     async fn delete_connector(&self, name: &str) -> Result<(), AdminError> {

@@ -329,14 +329,26 @@ impl PartitionLog {
         self.view.publish_start(offset.min(self.view.next_offset()));
         self.publish_end(self.view.next_offset());
         let segments = self.view.segments();
-        let kept = segments.windows(2).take_while(|pair| pair[1].base_offset() <= offset).count();
-        if kept > 0 {
-            self.view.publish_segments(segments[kept..].to_vec());
-            for segment in &segments[..kept] {
+        let gone = segments.windows(2).take_while(|pair| pair[1].base_offset() <= offset).count();
+        if gone > 0 {
+            self.cover_producers_below(segments[gone].base_offset())?;
+            self.view.publish_segments(segments[gone..].to_vec());
+            for segment in &segments[..gone] {
                 segment.remove()?;
             }
         }
         Ok(())
+    }
+
+    /// Before the batches below `offset` go: whoever opens the log again replays what is left, on top of a snapshot that covers
+    /// what is gone. There is one since the last segment was begun, unless the log was made whole after a machine stopped.
+    fn cover_producers_below(&mut self, offset: i64) -> Result<(), Error> {
+        if self.snapshot_offset >= offset {
+            return Ok(());
+        }
+        self.snapshot_producers()?;
+        producer_snapshot::flush(&self.dir)?;
+        self.dir.disk.sync_file(&self.dir)
     }
 
     /// What is known of each producer that has written here, by producer id.

@@ -193,6 +193,29 @@ proptest! {
 }
 
 #[test]
+fn a_log_made_whole_after_a_machine_stopped_remembers_what_began_in_segments_that_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path(), 0, false);
+    let mut model = Model::default();
+    for producer in [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2] {
+        model.write(&mut log, producer);
+    }
+    model.end(&mut log, 0, false);
+    (0..7).for_each(|_| model.write(&mut log, 0));
+    model.end(&mut log, 1, false);
+    drop(log);
+    let mut log = open(dir.path(), 0, true);
+    model.start = 10;
+    log.advance_start(model.start).unwrap();
+    drop(log);
+    let log = open(dir.path(), model.start, false);
+    model.check(&log);
+    for from in model.start..model.stable() {
+        model.check_aborted(&log, from, model.stable());
+    }
+}
+
+#[test]
 fn an_index_whose_last_entries_were_not_written_is_completed() {
     let dir = tempfile::tempdir().unwrap();
     let mut log = open(dir.path(), 0, false);

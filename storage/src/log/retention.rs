@@ -83,6 +83,7 @@ impl PartitionLog {
         let segments = self.view.segments();
         let (gone, kept) = segments.split_at(count);
         let start = kept.first().map_or(self.view.next_offset(), |first| first.base_offset());
+        self.cover_producers_below(start)?;
         self.view.publish_start(start.max(self.view.log_start_offset()));
         self.publish_end(self.view.next_offset());
         self.view.publish_segments(kept.to_vec());

@@ -2,9 +2,12 @@
 
 mod compacting;
 mod condition;
+mod config;
 mod flushing;
+mod opening;
 mod retention;
 
+pub use config::LogConfig;
 pub use flushing::FlushPlan;
 pub(crate) use retention::has_expired;
 
@@ -17,85 +20,20 @@ use brooklet_protocol::records::{BatchHeader, ControlRecord, RecordBatch};
 use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
-use crate::compaction::settle;
 use crate::disk::Dir;
 use crate::error::{AppendError, Error};
-use crate::files::{LOG, SEGMENT_FILES, segment_file};
+use crate::files::{SEGMENT_FILES, segment_file};
 use crate::leader_epochs::LeaderEpochs;
 use crate::partition_dir;
 use crate::producer_snapshot;
 use crate::producer_state::{Admission, ProducerStateEntry, ProducerStateManager, VerificationGuard};
-use crate::recovery::{RecoveredSegment, Trust, recover};
+use crate::recovery::RecoveredSegment;
 use crate::segment::{ActiveSegment, Segment};
 use crate::transaction_index::AbortedTransaction;
 use crate::view::LogView;
 use condition::Condition;
 use flushing::NamesOnDisk;
-
-/// The topic configs that a log follows. Units as Kafka's names say.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogConfig {
-    /// `segment.bytes`: the most a segment holds.
-    pub segment_bytes: usize,
-    /// `segment.ms`: a segment ends when a batch comes that is this much later than its first, in milliseconds.
-    pub segment_ms: i64,
-    /// `segment.index.bytes`: the most an index holds; a full one ends the segment.
-    pub segment_index_bytes: usize,
-    /// `index.interval.bytes`: bytes of batches between two index entries.
-    pub index_interval_bytes: usize,
-    /// `segment.jitter.ms`: the most that is taken off `segment.ms`, at random for each segment.
-    pub segment_jitter_ms: i64,
-    /// `cleanup.policy` names `delete`.
-    pub cleanup_delete: bool,
-    /// `cleanup.policy` names `compact`.
-    pub cleanup_compact: bool,
-    /// `retention.ms`, unless it is -1.
-    pub retention_ms: Option<i64>,
-    /// `retention.bytes`, unless it is -1.
-    pub retention_bytes: Option<u64>,
-    /// `delete.retention.ms`: how long compaction keeps tombstones and markers.
-    pub delete_retention_ms: i64,
-    /// `min.compaction.lag.ms`: how old a record must be before it may be compacted away.
-    pub min_compaction_lag_ms: i64,
-    /// `max.compaction.lag.ms`: how long a record may wait for compaction.
-    pub max_compaction_lag_ms: i64,
-    /// `min.cleanable.dirty.ratio`: the share of bytes never compacted from which on a round is worth its while.
-    pub min_cleanable_dirty_ratio: f64,
-}
-
-impl LogConfig {
-    /// Kafka's defaults.
-    pub const DEFAULT: Self = Self {
-        segment_bytes: 1 << 30,
-        segment_ms: 7 * 24 * 3_600_000,
-        segment_index_bytes: 10 << 20,
-        index_interval_bytes: 4096,
-        segment_jitter_ms: 0,
-        cleanup_delete: true,
-        cleanup_compact: false,
-        retention_ms: Some(7 * 24 * 3_600_000),
-        retention_bytes: None,
-        delete_retention_ms: 24 * 3_600_000,
-        min_compaction_lag_ms: 0,
-        max_compaction_lag_ms: i64::MAX,
-        min_cleanable_dirty_ratio: 0.5,
-    };
-
-    /// After how long a segment ends, before jitter: one that waits for compaction may not wait for longer than that may
-    /// take.
-    pub(crate) fn roll_after_ms(&self) -> i64 {
-        match self.cleanup_compact {
-            true => self.segment_ms.min(self.max_compaction_lag_ms),
-            false => self.segment_ms,
-        }
-    }
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
+use opening::{OpenedSegments, epochs_of, open_segments};
 
 /// Which partition a log is, for its directory's name and metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -497,146 +435,6 @@ impl PartitionLog {
         let stable = self.producers.first_unstable_offset().unwrap_or(next_offset);
         self.view.publish_end(next_offset, stable.max(self.view.log_start_offset()));
     }
-}
-
-/// What a partition's directory holds.
-struct OpenedSegments {
-    /// The sealed ones.
-    segments: Vec<Arc<Segment>>,
-    /// The last one, unless it is empty.
-    active: Option<ActiveSegment>,
-    next_offset: i64,
-    /// Base offset of the first segment whose indexes were made anew, if any were.
-    rebuilt_from: Option<i64>,
-    /// A batch that was not whole was taken away from its end. Should the machine stop, it must not come back in the place of
-    /// another, with that one's bytes for those that it lacked.
-    torn: bool,
-}
-
-impl OpenedSegments {
-    /// A log that has lost its end, to before where it begins, begins anew there: all that is left of it was deleted, and
-    /// what is appended must not be.
-    fn at_or_behind(self, dir: &Dir, log_start_offset: i64) -> Result<Self, Error> {
-        if self.next_offset >= log_start_offset {
-            return Ok(self);
-        }
-        tracing::warn!(dir = %dir.display(), next_offset = self.next_offset, log_start_offset, "it begins anew");
-        for base_offset in dir.disk.offsets_of(dir, LOG)?.into_iter().rev() {
-            Segment::sealed(dir.clone(), base_offset).remove()?;
-        }
-        Ok(Self { segments: Vec::new(), active: None, next_offset: log_start_offset, rebuilt_from: None, torn: false })
-    }
-}
-
-fn open_segments(dir: &Dir, config: &LogConfig, origin: LogOrigin) -> Result<OpenedSegments, Error> {
-    settle(dir)?;
-    let mut offsets = dir.disk.offsets_of(dir, LOG)?;
-    let Some(last) = offsets.pop() else {
-        let next_offset = origin.log_start_offset;
-        return Ok(OpenedSegments { segments: Vec::new(), active: None, next_offset, rebuilt_from: None, torn: false });
-    };
-    let in_doubt = |end: i64| origin.machine_stopped && end > origin.recovery_point;
-    let check = |base_offset, trust| recover(dir, base_offset, trust, config.index_interval_bytes);
-    let mut segments = Vec::with_capacity(offsets.len() + 1);
-    let mut rebuilt_from = None;
-    for (index, &base_offset) in offsets.iter().enumerate() {
-        let end = offsets.get(index + 1).copied().unwrap_or(last);
-        if in_doubt(end) {
-            let recovered = check(base_offset, Trust::Nothing)?;
-            rebuilt_from.get_or_insert(base_offset);
-            // One that ends too early has lost its end where a batch did; one that ends too late is followed by what was
-            // removed before. (What compaction leaves is on disk for certain, and not in doubt.)
-            if recovered.torn || recovered.next_offset != end {
-                let (active, next_offset) = cut_at(dir, config, base_offset, &recovered)?;
-                return Ok(OpenedSegments { segments, active: Some(active), next_offset, rebuilt_from, torn: true });
-            }
-        }
-        let segment = Segment::sealed(dir.clone(), base_offset);
-        segment.note_len();
-        segments.push(Arc::new(segment));
-    }
-    let trust = if origin.machine_stopped { Trust::Below(origin.recovery_point) } else { Trust::Indexes };
-    let recovered = check(last, trust)?;
-    if recovered.torn {
-        tracing::info!(dir = %dir.display(), next_offset = recovered.next_offset, "an unfinished batch is dropped");
-    }
-    if recovered.valid_bytes == 0 {
-        // It is created anew with the first batch, with the room that the topic's configs then say.
-        return Ok(OpenedSegments { segments, active: None, next_offset: last, rebuilt_from, torn: recovered.torn });
-    }
-    if recovered.rebuilt {
-        rebuilt_from.get_or_insert(last);
-    }
-    if let Some(from) = rebuilt_from {
-        producer_snapshot::remove_behind(dir, from)?;
-    }
-    let active = Some(ActiveSegment::open(dir, last, config, &recovered)?);
-    Ok(OpenedSegments { segments, active, next_offset: recovered.next_offset, rebuilt_from, torn: recovered.torn })
-}
-
-/// The epochs that a log was written in: as its checkpoint says, unless the batches know more. Then it is made anew, and so
-/// is one that is missing, or was not on disk when the machine stopped.
-fn epochs_of(
-    dir: &Dir,
-    segments: &[Arc<Segment>],
-    log_start_offset: i64,
-    next_offset: i64,
-) -> Result<LeaderEpochs, Error> {
-    let kept = LeaderEpochs::read(dir)?;
-    let first = LeaderEpochs::first(log_start_offset);
-    let Some(segment) = segments.last() else {
-        return Ok(kept.unwrap_or(first));
-    };
-    let files = segment.files()?;
-    let found = files.batch_at_or_after(segment, next_offset - 1).map(|(_, header)| header);
-    let last = found.or_else(|| files.header_at(0)).map_or(0, |header| header.partition_leader_epoch);
-    let epochs = match kept {
-        Some(kept) if last <= kept.latest() => return Ok(kept),
-        // Epochs ascend: there was no other.
-        None if last <= 0 => first,
-        _ => epochs_of_batches(segments)?.unwrap_or(first),
-    };
-    // What is in the log can be read without it.
-    if let Err(error) = epochs.write(dir) {
-        tracing::warn!(%error, "leader epochs not kept; they are found again when the log is next opened");
-    }
-    Ok(epochs)
-}
-
-fn epochs_of_batches(segments: &[Arc<Segment>]) -> Result<Option<LeaderEpochs>, Error> {
-    let mut found = Vec::new();
-    for segment in segments {
-        let files = segment.files()?;
-        let mut position = 0;
-        while let Some(header) = files.header_at(position) {
-            found.push((header.partition_leader_epoch, header.base_offset));
-            position += header.size();
-            found.dedup_by_key(|(epoch, _)| *epoch);
-        }
-        files.intact()?;
-    }
-    Ok(LeaderEpochs::of_batches(found))
-}
-
-/// Ends the log inside a segment that was damaged when the machine went down: what follows could not be told apart
-/// from records that were never acknowledged, and a log has no holes.
-fn cut_at(
-    dir: &Dir,
-    config: &LogConfig,
-    base_offset: i64,
-    recovered: &RecoveredSegment,
-) -> Result<(ActiveSegment, i64), Error> {
-    tracing::error!(
-        dir = %dir.display(), next_offset = recovered.next_offset,
-        "a segment is damaged; the log ends before the damage and later segments are removed"
-    );
-    // From the end: what a second crash leaves has no hole either.
-    for later in dir.disk.offsets_of(dir, LOG)?.into_iter().rev().filter(|offset| *offset > base_offset) {
-        Segment::sealed(dir.clone(), later).remove()?;
-    }
-    producer_snapshot::remove_behind(dir, base_offset)?;
-    let active = ActiveSegment::open(dir, base_offset, config, recovered)?;
-    Ok((active, recovered.next_offset))
 }
 
 fn control_record(batch: &ValidBatch) -> Option<ControlRecord> {

@@ -95,6 +95,10 @@ impl Worker {
             self.request("PUT", "/connectors/items/resume");
             self.wait_for("items.public.item", 2 * rows);
         });
+        // It was begun by the resumption. What it cannot send nobody can catch up with.
+        let sender = postgres.execute("select active_pid from pg_replication_slots where slot_name = 'items'");
+        let used = cpu_seconds(sender.trim().parse().unwrap());
+        self.add(report, "catching up, PostgreSQL's sender for a row", "CPU µs", used / rows as f64 * 1e6);
         self.delete("items");
 
         self.latency(plan, &postgres, report);
@@ -133,7 +137,7 @@ impl Worker {
         let count = (RATE * seconds).to_string();
         let answer = std::thread::scope(|scope| {
             let arguments = ["changes", "timed.public.timed", &count];
-            let consumer = scope.spawn(move || clients::looped(&self.bootstrap, self.pid, &arguments));
+            let consumer = scope.spawn(move || clients::looped(&self.bootstrap, &arguments));
             postgres.load(
                 "insert into timed (at) values ((extract(epoch from clock_timestamp()) * 1e6)::bigint);",
                 RATE,

@@ -6,8 +6,12 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use brooklet_tests::java;
+use brooklet_tests::log_client::LogClient;
 use brooklet_tests::wire::WireClient;
 use serde_json::Value;
+
+use crate::candidate::Running;
+use crate::process::cpu_seconds;
 
 /// How long one run of a client may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -93,10 +97,9 @@ pub(crate) fn kcat_consume(bootstrap: &str, topic: &str, records: u64, size: u64
 }
 
 /// A loop on librdkafka (`loops.py`), which answers with one JSON object.
-pub(crate) fn looped(bootstrap: &str, pid: u32, what: &[&str]) -> Result<Value, String> {
+pub(crate) fn looped(bootstrap: &str, what: &[&str]) -> Result<Value, String> {
     let mut command = Command::new(brooklet_tests::root().join(".tools/venv/bin/python"));
     command.arg(brooklet_tests::root().join("benches/compare/loops.py")).arg(bootstrap).args(what);
-    command.env("BROKER_PID", pid.to_string());
     let output = run(command)?;
     let line = output.lines().last().unwrap_or_default();
     serde_json::from_str(line).map_err(|_| format!("{what:?} said: {output}"))
@@ -131,9 +134,60 @@ pub(crate) fn bare_socket(bootstrap: &str, topic: &str, seconds: u32, rate: Opti
         }
         times.push(one(&mut client));
     }
+    Ok(quantiles(times))
+}
+
+/// The same to so many partitions in turn, beside so many connections that have written once and wait. With the broker's processor
+/// time for a record, in microseconds.
+pub(crate) fn in_turn(
+    broker: &Running,
+    topic: &str,
+    partitions: u32,
+    connections: u32,
+    seconds: u32,
+) -> (Latency, f64) {
+    let bootstrap = broker.bootstrap();
+    let mut admin = LogClient::connect(&bootstrap);
+    let mut places = Vec::new();
+    // Apache Kafka makes fewer than 10,000 at a time.
+    for first in (0..partitions).step_by(1000) {
+        let (topic, count) = (format!("{topic}-{first}"), i32::try_from((partitions - first).min(1000)).unwrap());
+        admin.create(&topic, count, &[]);
+        places.extend((0..count).map(|partition| (topic.clone(), partition)));
+    }
+    let connect = || WireClient::connect(bootstrap.parse().unwrap()).unwrap();
+    let value = [b'x'; 100];
+    let one = |client: &mut WireClient, at: usize| {
+        let (topic, partition) = &places[at % places.len()];
+        let begun = Instant::now();
+        client.produce_to(topic, *partition, &value);
+        begun.elapsed().as_secs_f64() * 1000.0
+    };
+    let beside: Vec<WireClient> = (0..connections)
+        .map(|at| {
+            let mut client = connect();
+            one(&mut client, at as usize);
+            client
+        })
+        .collect();
+    let mut client = connect();
+    for at in 0..places.len().max(1000) {
+        one(&mut client, at);
+    }
+    let mut times = Vec::new();
+    let (begun, before) = (Instant::now(), cpu_seconds(broker.pid()));
+    while begun.elapsed() < Duration::from_secs(seconds.into()) {
+        times.push(one(&mut client, times.len()));
+    }
+    let cpu = (cpu_seconds(broker.pid()) - before) / times.len() as f64 * 1e6;
+    drop(beside);
+    (quantiles(times), cpu)
+}
+
+fn quantiles(mut times: Vec<f64>) -> Latency {
     times.sort_by(f64::total_cmp);
     let quantile = |of: f64| times[((times.len() - 1) as f64 * of) as usize];
-    Ok(Latency { p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999) })
+    Latency { p50: quantile(0.5), p99: quantile(0.99), p999: quantile(0.999) }
 }
 
 fn throughput(records: u64, size: u64, seconds: f64) -> Throughput {

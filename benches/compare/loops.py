@@ -1,20 +1,15 @@
 """One record at a time, on librdkafka: what a person waits for.
 
     loops.py BOOTSTRAP topics COUNT           makes topics one by one
-    loops.py BOOTSTRAP acks SECONDS [PARTITIONS [CONNECTIONS]]
-                                              one record in flight, each waited for: to partitions in turn, beside
-                                              connections that have asked once
+    loops.py BOOTSTRAP acks SECONDS           one record in flight, each waited for
     loops.py BOOTSTRAP end-to-end SECONDS RATE  from before a record is given to the producer until a consumer has it
     loops.py BOOTSTRAP changes TOPIC COUNT    from the clock's time in a captured row's column `at` until a consumer has it
     loops.py BOOTSTRAP group PROTOCOL         a fresh group's member, from its first poll to its first record
 
-Prints one JSON object; times are in milliseconds, `cpu` in microseconds of the process BROKER_PID for a record.
+Prints one JSON object; times are in milliseconds.
 """
 
 import json
-import os
-import socket
-import struct
 import sys
 import threading
 import time
@@ -24,16 +19,7 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 bootstrap, what, *args = sys.argv[1:]
-pid = os.environ.get("BROKER_PID")
 topic = f"{what}-{uuid.uuid4().hex[:8]}"
-
-
-def cpu_seconds():
-    """Processor time of the broker, whose process the caller may name."""
-    if not pid:
-        return 0
-    fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def quantiles(times):
@@ -42,19 +28,9 @@ def quantiles(times):
     return {"p50": at(0.5), "p99": at(0.99), "p999": at(0.999), "count": len(times)}
 
 
-def create(name, partitions=1):
+def create(name):
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    admin.create_topics([NewTopic(name, partitions, 1)], operation_timeout=120)[name].result(120)
-
-
-def connect():
-    """A connection whose owner has asked for the broker's versions, and waits."""
-    host, port = bootstrap.split(":")
-    connection = socket.create_connection((host, int(port)))
-    request = struct.pack(">hhih", 18, 0, 1, -1)
-    connection.sendall(struct.pack(">i", len(request)) + request)
-    connection.recv(4096)
-    return connection
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(30)
 
 
 def topics(count):
@@ -67,29 +43,23 @@ def topics(count):
     return {"total": (time.perf_counter() - begun) * 1000}
 
 
-def acks(seconds, partitions=1, connections=0):
-    create(topic, int(partitions))
-    beside = [connect() for _ in range(int(connections))]
+def acks(seconds):
+    create(topic)
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 0})
     value, times = b"x" * 100, []
 
-    def one(n):
+    def one():
         begun = time.perf_counter()
-        producer.produce(topic, value, partition=n % int(partitions))
+        producer.produce(topic, value, partition=0)
         producer.flush(30)
         return time.perf_counter() - begun
 
-    # Every partition once, so that each is open.
-    for n in range(max(500, int(partitions))):
-        one(n)
-    cpu = cpu_seconds()
+    for _ in range(500):
+        one()
     until = time.perf_counter() + float(seconds)
     while time.perf_counter() < until:
-        times.append(one(len(times)))
-    cpu = cpu_seconds() - cpu
-    for connection in beside:
-        connection.close()
-    return quantiles(times) | {"cpu": cpu / len(times) * 1e6}
+        times.append(one())
+    return quantiles(times)
 
 
 def end_to_end(seconds, rate):

@@ -56,6 +56,7 @@ pub(crate) fn all(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
 fn start(plan: &Plan, candidates: &[Candidate], report: &mut Report) {
     for round in 0..plan.rounds {
         for candidate in candidates {
+            pages::have_at_hand();
             let mut broker = candidate.start();
             let mut add = |what: &str, unit, value| {
                 note(candidate.name(), what, value, unit);
@@ -84,7 +85,7 @@ fn groups(plan: &Plan, running: &[Running], report: &mut Report) {
         for _ in 0..plan.rounds {
             for broker in alive(running) {
                 let what = format!("fresh {protocol} group, first poll to first record");
-                let answer = clients::looped(&broker.bootstrap(), broker.pid(), &["group", protocol]);
+                let answer = clients::looped(&broker.bootstrap(), &["group", protocol]);
                 let Some(answer) = told(broker, &what, answer) else { continue };
                 let value = answer["first"].as_f64().unwrap();
                 note(broker.name(), &what, value, "ms");
@@ -102,7 +103,7 @@ fn latency(plan: &Plan, running: &[Running], report: &mut Report) {
                 ("one record in flight, to its ack", vec!["acks", &seconds]),
                 ("end to end at 1,000 records a second", vec!["end-to-end", &seconds, "1000"]),
             ] {
-                let answer = clients::looped(&broker.bootstrap(), broker.pid(), &args);
+                let answer = clients::looped(&broker.bootstrap(), &args);
                 let Some(answer) = told(broker, what, answer) else { continue };
                 let quantile = |name: &str| answer[name].as_f64().unwrap();
                 let latency = Latency { p50: quantile("p50"), p99: quantile("p99"), p999: quantile("p999") };
@@ -143,7 +144,7 @@ fn topics(plan: &Plan, running: &[Running], report: &mut Report) {
     let what = format!("{} topics one by one", plan.topics);
     for broker in alive(running) {
         let before = cpu_seconds(broker.pid());
-        let answer = clients::looped(&broker.bootstrap(), broker.pid(), &["topics", &plan.topics.to_string()]);
+        let answer = clients::looped(&broker.bootstrap(), &["topics", &plan.topics.to_string()]);
         let Some(answer) = told(broker, &what, answer) else { continue };
         let value = answer["total"].as_f64().unwrap();
         note(broker.name(), &what, value, "ms");
@@ -155,22 +156,18 @@ fn topics(plan: &Plan, running: &[Running], report: &mut Report) {
 
 /// Whether a request costs the same however much else there is.
 fn scale(plan: &Plan, running: &[Running], report: &mut Report) {
-    let seconds = plan.latency_seconds.to_string();
     let partitions = plan.partitions.iter().map(|n| (*n, 0));
     for (partitions, connections) in partitions.chain(plan.connections.iter().map(|n| (1, *n))) {
         for broker in alive(running).filter(|broker| !broker.is_peer()) {
-            let (count, beside) = (partitions.to_string(), connections.to_string());
-            let args = ["acks", &seconds, &count, &beside];
             let what = match connections {
                 0 => format!("one record in flight to {partitions} partitions in turn"),
                 _ => format!("one record in flight beside {connections} connections"),
             };
-            let answer = clients::looped(&broker.bootstrap(), broker.pid(), &args);
-            let Some(answer) = told(broker, &what, answer) else { continue };
-            let p50 = answer["p50"].as_f64().unwrap();
+            let (latency, cpu) =
+                clients::in_turn(broker, &topic("scale"), partitions, connections, plan.latency_seconds);
+            let p50 = latency.p50;
             note(broker.name(), &what, p50, "ms");
             report.add("scale", &format!("{what}, p50"), "ms", Better::Lower, broker.name(), p50);
-            let cpu = answer["cpu"].as_f64().unwrap();
             report.add("scale", &format!("{what}, processor"), "CPU µs", Better::Lower, broker.name(), cpu);
             let (against, count) = match connections {
                 0 => ("partitions", partitions),

@@ -78,7 +78,15 @@ impl WireClient {
     /// # Panics
     /// If it is refused.
     pub fn produce(&mut self, topic: &str, value: &[u8]) -> i64 {
-        let response = self.call(9, &produce_request(topic, value));
+        self.produce_to(topic, 0, value)
+    }
+
+    /// The same, to any partition.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn produce_to(&mut self, topic: &str, partition: i32, value: &[u8]) -> i64 {
+        let response = self.call(9, &produce_request(topic, partition, value));
         let partition = &response.responses[0].partition_responses[0];
         assert_eq!(partition.error_code, 0);
         partition.base_offset
@@ -91,7 +99,7 @@ impl WireClient {
     pub fn write_first(&mut self, topic: &str) -> io::Result<()> {
         let checked = |code| if code == 0 { Ok(()) } else { Err(io::Error::other(format!("error {code}"))) };
         checked(self.ask(12, &metadata_request(topic))?.topics[0].error_code)?;
-        checked(self.ask(9, &produce_request(topic, b"first"))?.responses[0].partition_responses[0].error_code)
+        checked(self.ask(9, &produce_request(topic, 0, b"first"))?.responses[0].partition_responses[0].error_code)
     }
 }
 
@@ -100,10 +108,10 @@ fn metadata_request(topic: &str) -> MetadataRequest {
     MetadataRequest::default().with_topics(Some(vec![named])).with_allow_auto_topic_creation(true)
 }
 
-fn produce_request(topic: &str, value: &[u8]) -> ProduceRequest {
+fn produce_request(topic: &str, partition: i32, value: &[u8]) -> ProduceRequest {
     let mut builder = BatchBuilder::new();
     builder.push(1_700_000_000_000, None, Some(value), &[]);
-    let data = PartitionProduceData::default().with_records(Some(builder.build().unwrap()));
+    let data = PartitionProduceData::default().with_index(partition).with_records(Some(builder.build().unwrap()));
     let topic = TopicProduceData::default().with_name(topic_name(topic)).with_partition_data(vec![data]);
     ProduceRequest::default().with_acks(-1).with_timeout_ms(1000).with_topic_data(vec![topic])
 }

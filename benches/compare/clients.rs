@@ -14,7 +14,7 @@ use crate::candidate::Running;
 use crate::process::cpu_seconds;
 
 /// How long one run of a client may take.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Throughput in records and bytes per second.
 pub(crate) struct Throughput {

@@ -14,6 +14,7 @@ mod plots;
 mod process;
 mod report;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 
 use candidate::{Candidate, Kind};
@@ -57,11 +58,15 @@ fn main() {
         candidates.extend(Candidate::installed_peers());
     }
     let mut report = Report::new(&candidates);
-    measure::all(&plan, &candidates, &mut report);
+    let measured = catch_unwind(AssertUnwindSafe(|| measure::all(&plan, &candidates, &mut report)));
+    // An hour's figures are worth keeping when a later one cannot be had.
     std::fs::create_dir_all(&out).unwrap();
     report.write(&out);
     plots::write(&report, &out);
     println!("{}", out.join("comparison.md").display());
+    if let Err(failure) = measured {
+        resume_unwind(failure);
+    }
 }
 
 fn stop(what: &str) -> ! {

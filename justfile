@@ -81,7 +81,7 @@ deny:
 # cost (needs 15 GB of disk for some minutes).
 figures:
     BROOKLET_BINARY=$(scripts/release) cargo test --package brooklet-tests --test figures --test storage_figures --test change_figures \
-        -- --ignored --nocapture --test-threads=1
+        -- --ignored --nocapture --test-threads=1 --skip an_hour
 
 # The static binary: target/x86_64-unknown-linux-gnu/dist/brooklet.
 release:

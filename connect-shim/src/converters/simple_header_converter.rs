@@ -54,20 +54,22 @@ fn append(out: &mut String, schema: Option<&Schema>, value: &Value, embedded: bo
         (_, Value::String(text)) => return append_text(out, text, embedded),
         (_, Value::Bytes(bytes)) => return append_text(out, &base64::encode(bytes), embedded),
         (_, Value::Array(values)) => {
+            let of = schema.and_then(Schema::element);
             out.push('[');
             for (at, value) in values.iter().enumerate() {
                 out.push_str(if at > 0 { "," } else { "" });
-                append(out, None, value, true);
+                append(out, of, value, true);
             }
             write!(out, "]")
         }
         (_, Value::Map(entries)) => {
+            let of = schema.and_then(Schema::element);
             out.push('{');
             for (at, (key, value)) in entries.iter().enumerate() {
                 out.push_str(if at > 0 { "," } else { "" });
                 append(out, None, key, true);
                 out.push(':');
-                append(out, None, value, true);
+                append(out, of, value, true);
             }
             write!(out, "}}")
         }

@@ -131,6 +131,14 @@ impl Schema {
         }
     }
 
+    /// What the items of an array, or the values of a map, are.
+    pub fn element(&self) -> Option<&Self> {
+        match &self.kind {
+            SchemaType::Array(of) | SchemaType::Map(_, of) => Some(of),
+            _ => None,
+        }
+    }
+
     /// Where a field of this name stands.
     pub fn index_of(&self, field: &str) -> Option<usize> {
         self.fields().iter().position(|one| &*one.name == field)

@@ -41,8 +41,6 @@ pub(crate) struct Change {
     pub(crate) after: Value,
     /// The block `source`.
     pub(crate) source: Value,
-    /// The block `transaction`.
-    pub(crate) transaction: Value,
 }
 
 /// Microseconds since 1970.
@@ -82,29 +80,31 @@ impl EventFactory {
         self.skipped.contains(&operation)
     }
 
-    /// The records of a change: none, one, or some where the key has changed or the row is gone.
+    /// The records of a change: none, one, or some where the key has changed or the row is gone. `transaction` makes the block of
+    /// the next event, each of which counts.
     pub(crate) fn records(
         &self,
         table: &TableSchema,
         change: Change,
+        transaction: &mut dyn FnMut() -> Value,
         offset: &Arc<OffsetMap>,
         out: &mut Vec<SourceRecord>,
     ) {
-        let Change { operation, old_key, before, key, after, source, transaction } = change;
+        let Change { operation, old_key, before, key, after, source } = change;
         match operation {
             Operation::Update => {}
             Operation::Delete => {
-                let envelope = self.envelope(table, operation, before, Value::Null, source, transaction);
+                let envelope = self.envelope(table, operation, before, Value::Null, source, transaction());
                 return self.deletion(table, key, envelope, None, offset, out);
             }
             Operation::Truncate => {
-                let envelope = self.envelope(table, operation, Value::Null, Value::Null, source, transaction);
+                let envelope = self.envelope(table, operation, Value::Null, Value::Null, source, transaction());
                 let record =
                     SourceRecord { key_schema: None, ..self.record(table, Value::Null, envelope, None, offset) };
                 return out.push(record);
             }
             Operation::Create | Operation::Read => {
-                let envelope = self.envelope(table, operation, Value::Null, after, source, transaction);
+                let envelope = self.envelope(table, operation, Value::Null, after, source, transaction());
                 return out.push(self.record(table, key, envelope, None, offset));
             }
         }
@@ -113,19 +113,19 @@ impl EventFactory {
         }
         match old_key.filter(|old| !old.is_null() && !same(old, &key)) {
             None => {
-                let envelope = self.envelope(table, operation, before, after, source, transaction);
+                let envelope = self.envelope(table, operation, before, after, source, transaction());
                 out.push(self.record(table, key, envelope, None, offset));
             }
             Some(old_key) => {
                 if !self.skips(Operation::Delete) {
                     let header = self.key_header(table, "__debezium.newkey", key.clone());
-                    let (source, transaction) = (source.clone(), transaction.clone());
-                    let envelope = self.envelope(table, Operation::Delete, before, Value::Null, source, transaction);
+                    let source = source.clone();
+                    let envelope = self.envelope(table, Operation::Delete, before, Value::Null, source, transaction());
                     self.deletion(table, old_key.clone(), envelope, Some(header), offset, out);
                 }
                 if !self.skips(Operation::Create) {
                     let header = self.key_header(table, "__debezium.oldkey", old_key);
-                    let envelope = self.envelope(table, Operation::Create, Value::Null, after, source, transaction);
+                    let envelope = self.envelope(table, Operation::Create, Value::Null, after, source, transaction());
                     out.push(self.record(table, key, envelope, Some(header), offset));
                 }
             }

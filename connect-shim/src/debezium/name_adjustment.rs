@@ -37,9 +37,7 @@ impl NameAdjustment {
                 continue;
             }
             match self {
-                // Two digits get two zeros before them, one digit as many, and three none (`UnicodeReplacementFunction`).
-                Self::AvroUnicode if unit <= 0xFF => out.push_str(&format!("_u00{unit:x}")),
-                Self::AvroUnicode => out.push_str(&format!("_u{unit:x}")),
+                Self::AvroUnicode => out.push_str(&unicode_escape(unit)),
                 Self::Avro | Self::None => {
                     out.push('_');
                     if index == 0 && character.is_ascii_digit() {
@@ -50,6 +48,12 @@ impl NameAdjustment {
         }
         out
     }
+}
+
+/// A character's number. Two digits get two zeros before them, one digit as many, and three none
+/// (`UnicodeReplacementFunction`).
+pub(crate) fn unicode_escape(unit: u16) -> String {
+    if unit <= 0xFF { format!("_u00{unit:x}") } else { format!("_u{unit:x}") }
 }
 
 #[cfg(test)]

@@ -96,6 +96,8 @@ impl Schemas {
         let known_columns = known.as_ref().map(|table| table.columns.as_slice()).unwrap_or_default();
         let columns = relation.columns.iter().map(|column| {
             let known = known_columns.iter().find(|known| known.name == column.name);
+            // Of a column that is left out Debezium does not ask, though it may be in the key.
+            let known = known.filter(|known| config.columns.selects(&format!("{id}.{}", known.name)));
             CatalogColumn {
                 name: column.name.clone(),
                 type_oid: column.type_oid,

@@ -249,10 +249,9 @@ impl Snapshot<'_> {
             key: table.schema.key(cells, Origin::Snapshot)?,
             after: table.schema.value(cells, Origin::Snapshot)?,
             source: self.events.source.block(&info),
-            transaction: Value::Null,
         };
         let mut records = Vec::with_capacity(1);
-        self.events.records(&table.schema, change, &self.offset, &mut records);
+        self.events.records(&table.schema, change, &mut || Value::Null, &self.offset, &mut records);
         records.pop().ok_or_else(|| ConnectorError::Failed("a row that was read is no event".into()))
     }
 }
@@ -274,13 +273,13 @@ fn places(table: &CapturedTable, columns: &[String]) -> Vec<Option<usize>> {
     columns.iter().map(place).collect()
 }
 
-/// The query for all of a table's rows, with the columns that events need.
+/// The query for all of a table's rows, with the columns that events have. A key's column that is left out of them is not
+/// read either, and is shown as if it were null.
 fn select_all(table: &CapturedTable, config: &PostgresConnectorConfig) -> String {
     let id = &table.table.id;
-    let in_key: Vec<usize> = table.schema.key_places().collect();
-    let needed = |place: usize, name: &str| in_key.contains(&place) || config.columns.selects(&format!("{id}.{name}"));
-    let columns = table.table.columns.iter().enumerate().filter(|(place, column)| needed(*place, &column.name));
-    let columns: Vec<String> = columns.map(|(_, column)| identifier(&column.name)).collect();
+    let columns = table.table.columns.iter();
+    let columns = columns.filter(|column| config.columns.selects(&format!("{id}.{}", column.name)));
+    let columns: Vec<String> = columns.map(|column| identifier(&column.name)).collect();
     let columns = if columns.is_empty() { "NULL".to_owned() } else { columns.join(", ") };
     format!("SELECT {columns} FROM {}", id.quoted())
 }

@@ -85,6 +85,8 @@ pub(crate) struct TableSchema {
     /// The events' schema.
     pub(crate) envelope_schema: Arc<Schema>,
     key: Vec<FieldSource>,
+    /// What stands in the key after its columns.
+    key_suffix: Option<Value>,
     value: Vec<FieldSource>,
     failures: FailureHandling,
 }
@@ -116,7 +118,11 @@ impl TableSchema {
         let topic = config.topics.data_change(&table.id);
         let adjust = |suffix: &str| config.schema_names.schema(&format!("{topic}{suffix}"));
 
-        let (key_fields, key) = builder.fields(builder.key_columns(), false);
+        let (mut key_fields, key) = builder.fields(builder.key_columns(), false);
+        let key_suffix = config.topics.key_field(&table.id).map(|(name, holds)| {
+            key_fields.push(Field { name, schema: Arc::new(Schema::of(SchemaType::String)) });
+            Value::from(&*holds)
+        });
         let captured = |column: &Column| config.columns.selects(&format!("{}.{}", table.id, column.name));
         let places = table.columns.iter().enumerate().filter(|(_, column)| captured(column)).map(|(place, _)| place);
         let (value_fields, value) = builder.fields(places.collect(), true);
@@ -142,6 +148,7 @@ impl TableSchema {
             envelope_schema: Arc::new(Schema::structure(adjust(".Envelope"), envelope).versioned(2)),
             topic: topic.into(),
             key,
+            key_suffix,
             value,
             failures: config.converting_failures,
         }
@@ -150,14 +157,19 @@ impl TableSchema {
     /// The key of a row; null if the table has none.
     pub(crate) fn key(&self, row: &[Cell<'_>], origin: Origin) -> Result<Value, ConversionError> {
         match &self.key_schema {
-            Some(schema) => self.structure(schema, &self.key, row, origin),
+            Some(schema) => {
+                let mut values = self.values(&self.key, row, origin)?;
+                values.extend(self.key_suffix.clone());
+                Ok(Value::Struct(Struct::new(schema.clone(), values)))
+            }
             None => Ok(Value::Null),
         }
     }
 
     /// A row.
     pub(crate) fn value(&self, row: &[Cell<'_>], origin: Origin) -> Result<Value, ConversionError> {
-        self.structure(&self.value_schema, &self.value, row, origin)
+        let values = self.values(&self.value, row, origin)?;
+        Ok(Value::Struct(Struct::new(self.value_schema.clone(), values)))
     }
 
     /// The places of the key's columns in a row.
@@ -165,13 +177,26 @@ impl TableSchema {
         self.key.iter().map(|source| source.place)
     }
 
-    fn structure(
-        &self,
-        schema: &Arc<Schema>,
-        sources: &[FieldSource],
-        row: &[Cell<'_>],
-        origin: Origin,
-    ) -> Result<Value, ConversionError> {
+    /// The places of columns of a row of which the stream does not tell, as far as a placeholder shows that, and of those
+    /// that are null.
+    pub(crate) fn left_out(&self, row: &[Cell<'_>], unavailable: bool, nulls: bool) -> Vec<usize> {
+        let is_left_out = |source: &FieldSource, field: &Field| {
+            let value = match row.get(source.place) {
+                Some(Cell::Unchanged) => &source.unavailable,
+                Some(Cell::Null) => &source.null,
+                _ => return false,
+            };
+            match value.or_default(&field.schema) {
+                Value::Null => nulls,
+                // Debezium knows its placeholder by its text, which an array of UUIDs cannot hold.
+                _ => unavailable && row[source.place] == Cell::Unchanged && *source.type_name != *"_uuid",
+            }
+        };
+        let fields = self.value.iter().zip(self.value_schema.fields());
+        fields.filter(|(source, field)| is_left_out(source, field)).map(|(source, _)| source.place).collect()
+    }
+
+    fn values(&self, sources: &[FieldSource], row: &[Cell<'_>], origin: Origin) -> Result<Vec<Value>, ConversionError> {
         let mut values = Vec::with_capacity(sources.len());
         for source in sources {
             let cell = row.get(source.place).copied().unwrap_or(Cell::Null);
@@ -190,7 +215,7 @@ impl TableSchema {
             };
             values.push(value);
         }
-        Ok(Value::Struct(Struct::new(schema.clone(), values)))
+        Ok(values)
     }
 }
 

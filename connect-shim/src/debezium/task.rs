@@ -162,7 +162,7 @@ impl Run<'_> {
         match self.config.snapshot.mode {
             SnapshotMode::Always => true,
             SnapshotMode::NoData => false,
-            SnapshotMode::ConfigurationBased => self.config.snapshot.based.data && none_or_broken,
+            SnapshotMode::ConfigurationBased => self.config.snapshot.based.data,
             SnapshotMode::Initial | SnapshotMode::InitialOnly | SnapshotMode::WhenNeeded => none_or_broken,
         }
     }

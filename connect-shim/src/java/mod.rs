@@ -5,5 +5,6 @@ pub(crate) mod base64;
 pub(crate) mod calendar;
 pub mod date_format;
 pub mod decimal;
+mod floating_decimal;
 pub mod number;
 pub mod regex;

@@ -1,7 +1,9 @@
-//! Floating-point numbers as Java writes them (`Double.toString`, `Float.toString`): the shortest digits that read back,
+//! Floating-point numbers as Java writes them (`Double.toString`, `Float.toString`): digits that read back,
 //! with an exponent below 10⁻³ and from 10⁷ on.
 
 use std::fmt::Write;
+
+use super::floating_decimal::{digits_of_double, digits_of_float};
 
 /// Appends a double.
 pub fn write_double(out: &mut String, value: f64) {
@@ -9,7 +11,13 @@ pub fn write_double(out: &mut String, value: f64) {
         out.push_str(text);
         return;
     }
-    write_shortest(out, &format!("{value:e}"));
+    out.push_str(if value.is_sign_negative() { "-" } else { "" });
+    if value == 0.0 {
+        out.push_str("0.0");
+        return;
+    }
+    let (digits, exponent) = digits_of_double(value.abs());
+    write_digits(out, &digits, exponent);
 }
 
 /// Appends a float.
@@ -18,7 +26,13 @@ pub fn write_float(out: &mut String, value: f32) {
         out.push_str(text);
         return;
     }
-    write_shortest(out, &format!("{value:e}"));
+    out.push_str(if value.is_sign_negative() { "-" } else { "" });
+    if value == 0.0 {
+        out.push_str("0.0");
+        return;
+    }
+    let (digits, exponent) = digits_of_float(value.abs());
+    write_digits(out, &digits, exponent);
 }
 
 fn special(nan: bool, infinite: bool, negative: bool) -> Option<&'static str> {
@@ -30,22 +44,13 @@ fn special(nan: bool, infinite: bool, negative: bool) -> Option<&'static str> {
     }
 }
 
-/// Rewrites `-1.25e3`, the shortest digits and a power of ten, as Java has it.
-fn write_shortest(out: &mut String, scientific: &str) {
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-    out.push_str(sign);
-    if digits == "0" {
-        out.push_str("0.0");
-        return;
-    }
+/// Writes digits, of which the first stands before the point, and a power of ten.
+fn write_digits(out: &mut String, digits: &str, exponent: i32) {
     match exponent {
         -3..=-1 => {
             out.push_str("0.");
             out.extend(std::iter::repeat_n('0', exponent.unsigned_abs() as usize - 1));
-            out.push_str(&digits);
+            out.push_str(digits);
         }
         0..=6 => {
             let whole = exponent.unsigned_abs() as usize + 1;

@@ -119,14 +119,16 @@ impl Catalog<'_> {
         Ok(tables)
     }
 
-    /// Primary keys, and for tables without one the first unique index that is on columns alone.
+    /// Primary keys, and for tables without one the first unique index that is on columns alone. Columns that such an
+    /// index only includes are taken for its own, as Debezium's driver does.
     async fn keys(&mut self, wanted: &str, tables: &mut [CatalogTable]) -> Result<(), PostgresError> {
         let sql = format!(
             "SELECT c.oid, i.relname, a.attname FROM pg_catalog.pg_index x \
              JOIN pg_catalog.pg_class c ON c.oid = x.indrelid \
              JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-             CROSS JOIN LATERAL unnest(x.indkey[0:x.indnkeyatts - 1]) WITH ORDINALITY AS k(attnum, place) \
+             CROSS JOIN LATERAL unnest(x.indkey[0:CASE WHEN x.indisprimary THEN x.indnkeyatts ELSE x.indnatts END - 1]) \
+               WITH ORDINALITY AS k(attnum, place) \
              JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum \
              WHERE x.indisunique AND x.indexprs IS NULL AND {wanted} \
              ORDER BY c.oid, x.indisprimary DESC, i.relname, k.place"

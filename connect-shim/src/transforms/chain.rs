@@ -31,7 +31,12 @@ impl TransformationChain {
             ConfigValue::List(aliases) => aliases,
             _ => Vec::new(),
         };
-        let stages = aliases.iter().map(|alias| Stage::new(alias, properties)).collect::<Result<_, _>>()?;
+        let mut stages = aliases.iter().map(|alias| Stage::new(alias, properties)).collect::<Result<Vec<_>, _>>()?;
+        for stage in &mut stages {
+            if !stage.transformation.headers_are_shared() {
+                break;
+            }
+        }
         Ok(Self { stages })
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Transformation;
 use super::event_router_config::{AdditionalField, Placement, additional_fields, config_def};
 use super::extract_new_record_state::is_envelope;
-use super::json_payload::JsonPayload;
-use super::operating::{SchemaCache, field, not_a_struct};
+use super::json_payload::{JsonNode, JsonPayload};
+use super::operating::{field, not_a_struct};
 use super::regex_router::RegexRouter;
 use crate::connector_config::{ConfigError, Properties};
 use crate::data::{DataError, Header, Schema, SchemaType, SourceRecord, Struct, Value};
@@ -36,8 +36,8 @@ struct EventRouter {
     route_by_field: String,
     router: RegexRouter,
     tombstone_on_empty_payload: bool,
-    /// Of the payload's schema: that of the payload and what stands beside it.
-    value_schemas: SchemaCache<Arc<Schema>>,
+    /// Of the payload's schema: that of the payload and what stands beside it, which keeps the name that it got first.
+    value_schemas: Vec<(Arc<Schema>, Arc<Schema>)>,
     /// The schemas of versions, which stay as they were made first.
     versions: Vec<(i32, Arc<Schema>)>,
     /// Schemas of expanded payloads, so that equal ones are the same.
@@ -120,9 +120,11 @@ impl EventRouter {
         let (value_schema, value) = if empty && self.tombstone_on_empty_payload {
             (None, Value::Null)
         } else if self.additional.iter().all(|one| one.placement != Placement::Envelope) {
-            (Some(payload_schema), payload)
+            (payload_schema, payload)
         } else {
             let version = self.version_of(row)?;
+            let payload_schema =
+                payload_schema.ok_or_else(|| DataError::new("fieldSchema for field payload cannot be null."))?;
             let schema = self.value_schema(&payload_schema, row.schema(), &beside, version, &topic)?;
             let values = std::iter::once(payload).chain(beside.into_iter().map(|(_, _, value)| value)).collect();
             (Some(Arc::clone(&schema)), Value::Struct(Struct::new(schema, values)))
@@ -145,29 +147,35 @@ impl EventRouter {
         })
     }
 
-    /// A payload that is JSON as a struct, if that is wanted and can be done; otherwise as it was.
-    fn expand(&mut self, schema: Arc<Schema>, payload: Value) -> (Arc<Schema>, Value) {
+    /// A payload that is JSON as a struct, if that is wanted and can be done. What has a schema but cannot be made to fit it
+    /// gets the schema and stays a text, as with Debezium, which most converters refuse.
+    fn expand(&mut self, schema: Arc<Schema>, payload: Value) -> (Option<Arc<Schema>>, Value) {
         let (Some(expand), Value::String(text)) = (self.expand, &payload) else {
-            return (schema, payload);
+            return (Some(schema), payload);
         };
-        if !text.starts_with(['{', '[']) {
-            return (schema, payload);
-        }
-        match expand.expand(&self.payload, text) {
-            Ok((expanded, Value::Struct(value))) => {
-                let known = self.expanded.iter().find(|known| ***known == expanded).cloned();
-                let schema = known.unwrap_or_else(|| {
-                    if self.expanded.len() >= EXPANDED {
-                        self.expanded.remove(0);
-                    }
-                    self.expanded.push(Arc::new(expanded));
-                    Arc::clone(&self.expanded[self.expanded.len() - 1])
-                });
-                let value = Value::Struct(Struct::new(Arc::clone(&schema), value.into_values()));
-                (schema, value)
+        let node = if text.starts_with(['{', '[']) { JsonNode::parse(text).ok() } else { None };
+        let Some(node) = node else { return (Some(schema), payload) };
+        match expand.schema_of(Some(&self.payload), &node) {
+            Ok(Some(expanded)) => {
+                let schema = self.known(expanded);
+                let value = expand.structure(&node, &schema).map(Value::Struct);
+                (Some(schema), value.unwrap_or(payload))
             }
-            _ => (schema, payload),
+            Ok(None) => (None, payload),
+            Err(_) => (Some(schema), payload),
         }
+    }
+
+    fn known(&mut self, schema: Schema) -> Arc<Schema> {
+        if let Some(known) = self.expanded.iter().find(|known| ***known == schema) {
+            return Arc::clone(known);
+        }
+        if self.expanded.len() >= EXPANDED {
+            self.expanded.remove(0);
+        }
+        let schema = Arc::new(schema);
+        self.expanded.push(Arc::clone(&schema));
+        schema
     }
 
     fn event_timestamp(&self, envelope: &Struct, row: &Struct) -> Result<Option<i64>, DataError> {
@@ -222,7 +230,16 @@ impl EventRouter {
             Schema::structure(schema_name(row.name.as_deref(), topic), fields)
         };
         let Some(version) = version else {
-            return self.value_schemas.or_make(payload, |_| Ok(Arc::new(make())));
+            let equal = |known: &Arc<Schema>| Arc::ptr_eq(known, payload) || known == payload;
+            if let Some((_, known)) = self.value_schemas.iter().find(|(known, _)| equal(known)) {
+                return Ok(Arc::clone(known));
+            }
+            if self.value_schemas.len() >= EXPANDED {
+                self.value_schemas.remove(0);
+            }
+            let schema = Arc::new(make());
+            self.value_schemas.push((Arc::clone(payload), Arc::clone(&schema)));
+            return Ok(schema);
         };
         if let Some((_, known)) = self.versions.iter().find(|(known, _)| *known == version) {
             return Ok(Arc::clone(known));
@@ -280,7 +297,7 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
         route_by_field: config.string("route.by.field"),
         router: RegexRouter::new(&config.string("route.topic.regex"), &config.string("route.topic.replacement"))?,
         tombstone_on_empty_payload: config.is("route.tombstone.on.empty.payload"),
-        value_schemas: SchemaCache::default(),
+        value_schemas: Vec::new(),
         versions: Vec::new(),
         expanded: Vec::new(),
     }))

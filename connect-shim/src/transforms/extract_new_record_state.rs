@@ -7,6 +7,7 @@ use super::field_reference::FieldReference;
 use super::insert_field::InsertField;
 use super::operating::{SchemaCache, Side, field, with_fields};
 use super::replace_field::ReplaceField;
+use super::shared_headers::SharedHeaders;
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
@@ -36,6 +37,7 @@ struct ExtractNewRecordState {
     drop_fields_keep_schema_compatible: bool,
     /// Of a row's schema within an envelope's: what it becomes, and the fields that are there to be added.
     schemas: SchemaCache<Vec<(Arc<Schema>, Arc<Updated>)>>,
+    shared: SharedHeaders,
 }
 
 /// A row's schema with the fields that are added.
@@ -49,6 +51,7 @@ impl Transformation for ExtractNewRecordState {
     fn apply(&mut self, mut record: SourceRecord) -> Result<Option<SourceRecord>, DataError> {
         let envelope = is_envelope(record.value_schema.as_deref());
         if record.value.is_null() {
+            self.shared.give(&mut record);
             self.add_tombstone_headers(&mut record);
             let keeps = self.handling == DeleteTombstoneHandling::RewriteWithTombstone;
             return Ok(keeps.then_some(record));
@@ -60,6 +63,7 @@ impl Transformation for ExtractNewRecordState {
             return Ok(Some(record));
         }
         let added = self.headers_of(value);
+        self.shared.note(&record, &added);
         record.headers.extend(added);
         let Value::Struct(original) = std::mem::take(&mut record.value) else {
             return Ok(Some(record));
@@ -71,6 +75,11 @@ impl Transformation for ExtractNewRecordState {
             (true, false) => self.apply_to_delete(record, &original),
             (false, _) => self.apply_to_row(record, &original).map(Some),
         }
+    }
+
+    fn headers_are_shared(&mut self) -> bool {
+        self.shared.shares = true;
+        false
     }
 }
 
@@ -317,5 +326,6 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
         drop_fields_from_key: config.is("drop.fields.from.key"),
         drop_fields_keep_schema_compatible: config.is("drop.fields.keep.schema.compatible"),
         schemas: SchemaCache::default(),
+        shared: SharedHeaders::default(),
     }))
 }

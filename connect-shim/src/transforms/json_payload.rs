@@ -34,17 +34,23 @@ pub(super) struct JsonPayload {
 }
 
 impl JsonPayload {
-    /// Reads a payload; `name` is that of its schema.
+    /// The schema of a payload; `name` is its name, if it has one. Null, and an empty array, has none.
     ///
     /// # Errors
-    /// That it is no JSON object, or one that no schema describes.
-    pub(super) fn expand(self, name: &str, text: &str) -> Result<(Schema, Value), DataError> {
-        let node: JsonNode = serde_json::from_str(text).map_err(|error| DataError::new(error.to_string()))?;
-        if !matches!(node, JsonNode::Object(_)) {
-            return Err(DataError::new("Not a struct schema"));
+    /// That an array holds different things.
+    pub(super) fn schema_of(self, name: Option<&str>, node: &JsonNode) -> Result<Option<Schema>, DataError> {
+        self.schema(name, node)
+    }
+
+    /// An object as a struct of its schema.
+    ///
+    /// # Errors
+    /// That it is none, or holds what no schema describes.
+    pub(super) fn structure(self, node: &JsonNode, schema: &Arc<Schema>) -> Result<Struct, DataError> {
+        match self.value(node, schema)? {
+            Value::Struct(value) => Ok(value),
+            _ => Err(DataError::new("Not a struct schema")),
         }
-        let schema = self.schema(Some(name), &node)?.ok_or_else(|| DataError::new("There is no schema"))?;
-        Ok((schema.clone(), self.value(&node, &Arc::new(schema))?))
     }
 
     fn schema(self, key: Option<&str>, node: &JsonNode) -> Result<Option<Schema>, DataError> {
@@ -159,6 +165,16 @@ fn merge(left: &Schema, right: &Schema) -> Schema {
         }
     }
     super::operating::with_fields(left, fields)
+}
+
+impl JsonNode {
+    /// Reads JSON.
+    ///
+    /// # Errors
+    /// That it is none.
+    pub(super) fn parse(text: &str) -> Result<Self, DataError> {
+        serde_json::from_str(text).map_err(|error| DataError::new(error.to_string()))
+    }
 }
 
 impl<'de> Deserialize<'de> for JsonNode {

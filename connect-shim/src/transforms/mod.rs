@@ -3,9 +3,11 @@
 
 mod cast;
 mod chain;
+mod decode_message_content;
 mod drop_headers;
 mod event_router;
 mod event_router_config;
+mod extract_changed_record_state;
 mod extract_field;
 mod extract_new_record_state;
 mod field_path;
@@ -13,17 +15,21 @@ mod field_reference;
 mod filter;
 mod flatten;
 mod header_from;
+mod header_to_value;
 mod hoist_field;
 mod insert_field;
 mod insert_header;
 mod json_payload;
+mod literal;
 mod logical_topic_router;
 mod mask_field;
 mod operating;
+mod partition_routing;
 mod predicates;
 mod regex_router;
 mod replace_field;
 mod set_schema_metadata;
+mod shared_headers;
 mod timestamp_converter;
 mod timestamp_router;
 mod value_to_key;
@@ -43,6 +49,12 @@ pub trait Transformation: Send {
     /// # Errors
     /// That the record is not of a kind that this transform takes.
     fn apply(&mut self, record: SourceRecord) -> Result<Option<SourceRecord>, DataError>;
+
+    /// Says that deletions and their tombstones come with the same headers, so that what is added to the one is added to the
+    /// other. What comes back is whether they leave so.
+    fn headers_are_shared(&mut self) -> bool {
+        false
+    }
 }
 
 type Create = fn(&Properties) -> Result<Box<dyn Transformation>, ConfigError>;
@@ -104,14 +116,29 @@ macro_rules! kafkas {
 /// Every transform, sorted by class.
 pub static TRANSFORMS: &[TransformPlugin] = &[
     TransformPlugin::whole(
+        "io.debezium.connector.postgresql.transforms.DecodeLogicalDecodingMessageContent",
+        decode_message_content::config_def,
+        decode_message_content::create,
+    ),
+    TransformPlugin::whole(
         "io.debezium.transforms.ByLogicalTableRouter",
         logical_topic_router::config_def,
         logical_topic_router::create_table_router,
     ),
     TransformPlugin::whole(
+        "io.debezium.transforms.ExtractChangedRecordState",
+        extract_changed_record_state::config_def,
+        extract_changed_record_state::create,
+    ),
+    TransformPlugin::whole(
         "io.debezium.transforms.ExtractNewRecordState",
         extract_new_record_state::config_def,
         extract_new_record_state::create,
+    ),
+    TransformPlugin::whole(
+        "io.debezium.transforms.HeaderToValue",
+        header_to_value::config_def,
+        header_to_value::create,
     ),
     TransformPlugin::whole(
         "io.debezium.transforms.ToLogicalTopicRouter",
@@ -122,6 +149,11 @@ pub static TRANSFORMS: &[TransformPlugin] = &[
         "io.debezium.transforms.outbox.EventRouter",
         event_router_config::config_def,
         event_router::create,
+    ),
+    TransformPlugin::whole(
+        "io.debezium.transforms.partitions.PartitionRouting",
+        partition_routing::config_def,
+        partition_routing::create,
     ),
     TransformPlugin::key(kafkas!("Cast$Key"), cast::config_def, cast::create),
     TransformPlugin::value(kafkas!("Cast$Value"), cast::config_def, cast::create),

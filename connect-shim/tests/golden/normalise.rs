@@ -161,7 +161,7 @@ fn header(name: &str, mut value: Json, ids: &mut BTreeSet<i64>) -> Json {
         "lsn" | "source_lsn" | "source.lsn" if number(inner).is_some() => json!("<lsn>"),
         "txId" | "source_txId" if number(inner).is_some() => tx(number(inner).unwrap(), ids),
         "version" | "source_version" => json!("<version>"),
-        _ if name == "__debezium.context.runId" => return json!("<runId>"),
+        _ if name == "__debezium.context.runId" => json!("<runId>"),
         _ => return value,
     };
     *inner = changed;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
 use brooklet_connect_shim::connector_config::Properties;
 use brooklet_connect_shim::converters::{self, Converter, ConverterType};
 use brooklet_connect_shim::data::{OffsetMap, SourceRecord};
@@ -96,16 +97,16 @@ impl Sink {
         for (name, value) in properties {
             all.set(name.as_str(), value.as_str());
         }
-        let converter = |name: &str, kind| {
-            let class = properties.get(name).map_or("org.apache.kafka.connect.json.JsonConverter", String::as_str);
+        let converter = |name: &str, class: &str, kind| {
+            let class = properties.get(name).map_or(class, String::as_str);
             converters::create(class, kind, &all.with_prefix(&format!("{name}."))).unwrap()
         };
-        let header = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
+        let (json, simple) = (converters::JSON_CONVERTER, converters::SIMPLE_HEADER_CONVERTER);
         Self {
             chain: TransformationChain::new(&all).unwrap(),
-            key: converter("key.converter", ConverterType::Key),
-            value: converter("value.converter", ConverterType::Value),
-            header: converters::create(header, ConverterType::Header, &Properties::new()).unwrap(),
+            key: converter("key.converter", json, ConverterType::Key),
+            value: converter("value.converter", json, ConverterType::Value),
+            header: converter("header.converter", simple, ConverterType::Header),
             partitions: properties.get("topic.creation.default.partitions").map_or(1, |count| count.parse().unwrap()),
             open: Vec::new(),
             stored,
@@ -176,6 +177,9 @@ pub(crate) fn loads(bytes: Option<&[u8]>) -> Json {
     let Some(bytes) = bytes else { return Json::Null };
     serde_json::from_slice(bytes).unwrap_or_else(|_| match std::str::from_utf8(bytes) {
         Ok(text) => serde_json::json!({ "__raw__": text }),
-        Err(_) => serde_json::json!({ "__raw_bytes__": bytes }),
+        Err(_) => {
+            let text = base64::prelude::BASE64_STANDARD.encode(bytes);
+            serde_json::json!({ "__raw_b64__": text })
+        }
     })
 }

@@ -15,7 +15,7 @@ use properties::{Properties, error};
 use super::column_mapper::{ColumnMapper, ColumnMappers, HashAlgorithm, HashInput};
 use super::filters::{Selection, TableFilter, compile, split};
 use super::name_adjustment::NameAdjustment;
-use super::naming::TopicNaming;
+use super::naming::{NamingStrategy, RenamingRule, TopicNaming};
 use super::relational::TableId;
 use super::types::{ConversionOptions, DecimalMode, HstoreMode, IntervalMode};
 use crate::java::regex::JavaRegex;
@@ -84,6 +84,8 @@ pub struct PostgresConnectorConfig {
     pub(crate) incremental_chunk_size: u32,
     pub(crate) watermarking: WatermarkingStrategy,
     pub(crate) guardrail: Option<(usize, bool)>,
+    /// Which columns are read again from the tables.
+    pub(crate) reselect: Option<ReselectConfig>,
     pub(crate) retry_delay: Duration,
 }
 
@@ -99,6 +101,21 @@ pub(crate) struct SnapshotConfig {
     pub(crate) overrides: BTreeMap<String, String>,
     pub(crate) order_by_row_count: Option<bool>,
     pub(crate) delay: Duration,
+}
+
+/// A post-processor that reads columns again of which the stream does not tell.
+#[derive(Debug, Clone)]
+pub(crate) struct ReselectConfig {
+    /// Which columns, as `schema.table:column`.
+    pub(crate) columns: Selection,
+    /// Whether those that the change did not touch.
+    pub(crate) unavailable: bool,
+    /// Whether those that are null.
+    pub(crate) nulls: bool,
+    /// Whether the event's key finds the row, and not the table's.
+    pub(crate) by_event_key: bool,
+    /// Whether the task fails if the row cannot be read.
+    pub(crate) fails: bool,
 }
 
 /// A topic of signals.
@@ -197,6 +214,7 @@ impl PostgresConnectorConfig {
             incremental_chunk_size: p.number("incremental.snapshot.chunk.size", 1024u32)?.max(1),
             watermarking: p.one_of("incremental.snapshot.watermarking.strategy")?,
             guardrail: guardrail(&p)?,
+            reselect: reselect(&p)?,
             retry_delay: p.millis("retriable.restart.connector.wait.ms", 10_000)?,
         })
     }
@@ -384,15 +402,48 @@ fn topics(p: &Properties<'_>) -> Result<TopicNaming, ConfigError> {
     }
     let text = |name: &str, default: &str| p.text(name).unwrap_or(default).to_owned();
     Ok(TopicNaming {
+        strategy: naming_strategy(p)?,
         prefix,
         delimiter: text("topic.delimiter", "."),
-        heartbeat_prefix: p
-            .text("topic.heartbeat.prefix")
-            .or_else(|| p.text("heartbeat.topics.prefix"))
-            .unwrap_or("__debezium-heartbeat")
-            .to_owned(),
+        heartbeat_prefix: text("topic.heartbeat.prefix", "__debezium-heartbeat"),
         heartbeat_name: p.text("topic.heartbeat.name").map(str::to_owned),
         transaction: text("topic.transaction", "transaction"),
+    })
+}
+
+fn naming_strategy(p: &Properties<'_>) -> Result<NamingStrategy, ConfigError> {
+    const NAME: &str = "topic.naming.strategy";
+    let class = p.text(NAME).unwrap_or("io.debezium.schema.SchemaTopicNamingStrategy");
+    let known = || class.strip_prefix("io.debezium.schema.")?.strip_suffix("TopicNamingStrategy");
+    let (without_schema, variant) = match known().unwrap_or_default() {
+        name if name.starts_with("Default") => (true, &name["Default".len()..]),
+        name if name.starts_with("Schema") => (false, &name["Schema".len()..]),
+        _ => return Err(error(NAME, &format!("Class {class} could not be found."))),
+    };
+    let strategy = NamingStrategy { without_schema, unicode: variant == "Unicode", rule: None };
+    match variant {
+        "" | "Unicode" => Ok(strategy),
+        "Regex" => Ok(NamingStrategy { rule: Some(renaming_rule(p)?.into()), ..strategy }),
+        _ => Err(error(NAME, &format!("Class {class} could not be found."))),
+    }
+}
+
+fn renaming_rule(p: &Properties<'_>) -> Result<RenamingRule, ConfigError> {
+    let pattern = |name: &str, text: &str| {
+        crate::java::regex::compile(text)
+            .map_err(|bad| error(name, &format!("'{text}' is not a regular expression: {bad}")))
+    };
+    let key_rule = match p.text("topic.key.field.regex") {
+        Some(text) => Some((pattern("topic.key.field.regex", text)?, p.required("topic.key.field.replacement")?)),
+        None => None,
+    };
+    let unique = p.flag("topic.key.enforce.uniqueness", true)?;
+    let key_field = p.text("topic.key.field.name").unwrap_or("__dbz__physicalTableIdentifier");
+    Ok(RenamingRule {
+        regex: pattern("topic.regex", &p.required("topic.regex")?)?,
+        replacement: p.required("topic.replacement")?,
+        key_field: unique.then(|| key_field.into()),
+        key_rule,
     })
 }
 
@@ -433,6 +484,26 @@ fn snapshot(p: &Properties<'_>) -> Result<SnapshotConfig, ConfigError> {
         },
         delay: p.millis("snapshot.delay.ms", 0)?,
     })
+}
+
+fn reselect(p: &Properties<'_>) -> Result<Option<ReselectConfig>, ConfigError> {
+    const CLASS: &str = "io.debezium.processors.reselect.ReselectColumnsPostProcessor";
+    let mut found = None;
+    for alias in split(p.text("post.processors").unwrap_or_default()) {
+        let own = |name: &str| format!("{alias}.{name}");
+        let class = p.required(&own("type"))?;
+        if class != CLASS {
+            return Err(error(&own("type"), &format!("Class {class} could not be found.")));
+        }
+        found = Some(ReselectConfig {
+            columns: p.selection(&own("reselect.columns.include.list"), &own("reselect.columns.exclude.list"))?,
+            unavailable: p.flag(&own("reselect.unavailable.values"), true)?,
+            nulls: p.flag(&own("reselect.null.values"), true)?,
+            by_event_key: p.flag(&own("reselect.use.event.key"), false)?,
+            fails: p.text(&own("reselect.error.handling.mode")).is_some_and(|mode| mode.eq_ignore_ascii_case("fail")),
+        });
+    }
+    Ok(found)
 }
 
 fn guardrail(p: &Properties<'_>) -> Result<Option<(usize, bool)>, ConfigError> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{GROUP_TIME, Streaming, Transaction};
+use super::{GROUP_TIME, State, Streaming, Transaction};
 use crate::data::{SourceRecord, Value};
 use crate::debezium::config::{FailureHandling, Operation, WatermarkingStrategy};
 use crate::debezium::error::ConnectorError;
@@ -183,6 +183,15 @@ impl Streaming<'_> {
         if self.events.skips(operation) {
             return Ok(());
         }
+        let reselected = match &new_cells {
+            Some(row) if !signal_table => self.reselect(&table, row).await?,
+            _ => Vec::new(),
+        };
+        for (place, value) in &reselected {
+            if let Some(cell) = new_cells.as_mut().and_then(|row| row.get_mut(*place)) {
+                *cell = value.as_ref().map_or(Cell::Null, |text| Cell::Text(CellText::within(text, text)));
+            }
+        }
         for row in [&old_cells, &new_cells].into_iter().flatten() {
             self.incremental.observe(&table.table.id, row, &table);
         }
@@ -199,8 +208,6 @@ impl Streaming<'_> {
     ) -> Result<(), ConnectorError> {
         let id = &table.table.id;
         let source = self.source_block(Some(id), SnapshotRecord::False);
-        let transaction =
-            if self.config.provide_transaction_metadata { self.state.monitor.block(id, start) } else { Value::Null };
         let schema = &table.schema;
         let key_of = |row: Option<&[Cell<'_>]>| row.map_or(Ok(Value::Null), |row| schema.key(row, Origin::Stream));
         let value_of = |row: Option<&[Cell<'_>]>| row.map_or(Ok(Value::Null), |row| schema.value(row, Origin::Stream));
@@ -214,9 +221,11 @@ impl Streaming<'_> {
             key: key_of(if operation == Operation::Delete { old } else { new })?,
             after: value_of(new)?,
             source,
-            transaction,
         };
-        self.events.records(schema, change, &self.state.committed, &mut self.state.batch);
+        let State { monitor, committed, batch, .. } = &mut self.state;
+        let provided = self.config.provide_transaction_metadata;
+        let mut transaction = || if provided { monitor.block(id, start) } else { Value::Null };
+        self.events.records(schema, change, &mut transaction, committed, batch);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 //! together are committed together. Only then is the server told that it may forget them.
 
 mod changes;
+mod reselect;
 mod signals;
 mod upkeep;
 

@@ -139,9 +139,14 @@ impl Streaming<'_> {
                 key: table.schema.key(&cells, Origin::Snapshot)?,
                 after: table.schema.value(&cells, Origin::Snapshot)?,
                 source: self.source_block(Some(&table.table.id), SnapshotRecord::Incremental),
-                transaction: Value::Null,
             };
-            self.events.records(&table.schema, change, &self.state.committed, &mut self.state.batch);
+            self.events.records(
+                &table.schema,
+                change,
+                &mut || Value::Null,
+                &self.state.committed,
+                &mut self.state.batch,
+            );
             self.state.batch_bytes += row.iter().flatten().map(Bytes::len).sum::<usize>();
             drop(row);
             if self.is_full() {

@@ -76,8 +76,8 @@ pub(crate) enum Converter {
     Vector(bool),
     /// A vector most of whose elements are zero.
     SparseVector(Arc<Schema>),
-    /// Elements of one kind, with what separates them.
-    Array(Box<Converter>, char),
+    /// Elements of one kind, with what separates them, and whether they may be null.
+    Array(Box<Converter>, char, bool),
     /// What Debezium cannot convert either.
     Nothing,
 }
@@ -141,13 +141,13 @@ impl Converter {
             }
             Self::Vector(double) => vector(text, *double)?,
             Self::SparseVector(schema) => sparse_vector(text, schema)?,
-            Self::Array(element, separator) => {
+            Self::Array(element, separator, nullable) => {
                 let elements = array::parse(text, *separator)?;
                 let value = |found: Element<'_>| match found {
-                    Element::Null | Element::Nested => Value::Null,
-                    Element::Text(text) => element.convert_in_array(&text).unwrap_or_default(),
+                    Element::Null | Element::Nested => nullable.then_some(Value::Null),
+                    Element::Text(text) => element.convert_in_array(&text),
                 };
-                Value::Array(elements.into_iter().map(value).collect())
+                Value::Array(elements.into_iter().map(value).collect::<Option<_>>()?)
             }
             Self::Nothing => return None,
         })
@@ -162,6 +162,11 @@ impl Converter {
     fn convert_in_array(&self, text: &str) -> Option<Value> {
         match self {
             Self::Time(unit, precision, schema) => temporal::time_in_array(text, *unit, *precision, schema),
+            // The driver makes decimals of them first.
+            Self::Decimal(..) | Self::AnyDecimal(..) if special_decimal(text).is_some() => None,
+            Self::ZonedTimestamp(false, precision, schema) => {
+                temporal::zoned_timestamp_in_array(text, *precision, schema)
+            }
             _ => self.convert(text, Origin::Snapshot),
         }
     }
@@ -186,7 +191,7 @@ impl Converter {
             Self::ZonedTime(..) => of("00:00:00+00"),
             Self::Timestamp(..) => of("1970-01-01 00:00:00"),
             Self::ZonedTimestamp(false, ..) => schema::text("1970-01-01T00:00:00Z"),
-            Self::ZonedTimestamp(true, ..) => of("1970-01-01 00:00:00+00"),
+            Self::ZonedTimestamp(true, _, schema) => without_zone(of("1970-01-01 00:00:00+00"), schema),
             Self::Interval(_) | Self::Duration(..) => of("00:00:00"),
             Self::Hstore(_) => of(""),
             Self::Point(_) => of("(0,0)"),
@@ -213,7 +218,7 @@ impl Converter {
                 let text = String::from_utf8_lossy(placeholder).into_owned();
                 hstore_value(&[(text.clone(), Some(text))], *mode)
             }
-            Self::Array(element, _) => match &**element {
+            Self::Array(element, ..) => match &**element {
                 Self::Int32 | Self::Date(Unit::Millis, _) => {
                     Value::Array(placeholder.iter().map(|byte| Value::Int32(i32::from(byte.cast_signed()))).collect())
                 }
@@ -229,6 +234,14 @@ impl Converter {
             _ => Value::Null,
         }
     }
+}
+
+/// The struct of a time that does not tell its zone.
+fn without_zone(value: Value, schema: &Arc<Schema>) -> Value {
+    let (Value::Struct(time), Some(place)) = (&value, schema.index_of("zoneId")) else { return value };
+    let mut values = time.values().to_vec();
+    values[place] = Value::Null;
+    structure(schema, values)
 }
 
 fn structure(schema: &Arc<Schema>, values: Vec<Value>) -> Value {
@@ -280,7 +293,7 @@ fn money(text: &str, mode: DecimalMode, digits: i32) -> Option<Value> {
     let amount: String = text.chars().filter(|character| character.is_ascii_digit() || *character == '.').collect();
     let amount = if negative { format!("-{amount}") } else { amount };
     match mode {
-        DecimalMode::Precise => fixed_decimal(&amount, mode, digits),
+        DecimalMode::Precise => Some(Value::Bytes(Decimal::parse(&amount)?.rounded(digits)?.unscaled())),
         DecimalMode::Double => Some(Value::Float64(amount.parse().ok()?)),
         DecimalMode::String => Some(Value::String(Decimal::parse(&amount)?.to_plain_string().into())),
     }

@@ -60,6 +60,28 @@ impl Decimal {
         Some(self)
     }
 
+    /// The same number with another scale, rounded away from zero where it stands in the middle.
+    pub(crate) fn rounded(mut self, scale: i32) -> Option<Self> {
+        if let Ok(cut) = usize::try_from(self.scale - scale)
+            && cut > 0
+        {
+            let kept = self.digits.len().saturating_sub(cut);
+            let up = self.digits.len() >= cut && self.digits.get(kept).is_some_and(|digit| *digit >= b'5');
+            self.digits.truncate(kept);
+            self.scale = scale;
+            if up {
+                let nines = self.digits.iter().rev().take_while(|digit| **digit == b'9').count();
+                let place = self.digits.len() - nines;
+                self.digits[place..].fill(b'0');
+                match place.checked_sub(1) {
+                    Some(before) => self.digits[before] += 1,
+                    None => self.digits.insert(0, b'1'),
+                }
+            }
+        }
+        self.with_scale(scale)
+    }
+
     /// The same number with as few digits as it needs behind the point.
     pub(crate) fn without_trailing_zeros(mut self) -> Self {
         while self.scale > 0 && self.digits.last() == Some(&b'0') {
@@ -169,6 +191,17 @@ mod tests {
         assert_eq!(Decimal::parse("0.00").unwrap().without_trailing_zeros().scale(), 0);
         assert_eq!(Decimal::parse("0.00100").unwrap().to_plain_string(), "0.00100");
         assert_eq!(Decimal::parse("100").unwrap().without_trailing_zeros().to_plain_string(), "100");
+    }
+
+    #[test]
+    fn digits_are_rounded_away() {
+        let rounded = |text: &str, scale| Decimal::parse(text).unwrap().rounded(scale).unwrap().to_plain_string();
+        assert_eq!(rounded("1234.56", 1), "1234.6");
+        assert_eq!(rounded("-99.95", 1), "-100.0");
+        assert_eq!(rounded("0.04", 1), "0.0");
+        assert_eq!(rounded("0.05", 1), "0.1");
+        assert_eq!(rounded("0.5", 0), "1");
+        assert_eq!(rounded("1.5", 3), "1.500");
     }
 
     proptest! {

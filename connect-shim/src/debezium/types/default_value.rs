@@ -24,6 +24,9 @@ pub(crate) fn parse_default(
 ) -> Option<Value> {
     let expression = column.default.as_deref()?;
     let text = constant(column, expression, types)?;
+    if column.type_name.as_ref() == "numeric" && ["NaN", "Infinity", "-Infinity"].contains(&text.as_str()) {
+        return None;
+    }
     let value = match converter {
         Converter::Boolean => Value::Boolean(text.eq_ignore_ascii_case("true")),
         _ => converter.convert(&text, Origin::Stream)?,
@@ -51,7 +54,9 @@ fn constant(column: &Column, expression: &str, types: &TypeRegistry) -> Option<S
             let (quoted, cast) = expression.rsplit_once("::")?;
             let cast = cast.rsplit('.').next()?.trim_matches('"');
             let label = quoted.strip_prefix('\'')?.strip_suffix('\'')?;
-            return (cast == name && values.iter().any(|value| value == label)).then(|| label.to_owned());
+            let known = values.contains(&label.replace("''", "'"));
+            // Debezium leaves quotes doubled.
+            return (cast == name && known).then(|| label.to_owned());
         }
     };
     let expression = expression.trim();

@@ -19,12 +19,24 @@ pub(crate) fn field_type(
     types: &TypeRegistry,
     options: &ConversionOptions,
 ) -> Option<(Schema, Converter)> {
+    if is_left_out(column, types) {
+        return None;
+    }
     built_in(column, options)
         .or_else(|| array_type(column, types, options))
         .or_else(|| extension(column, types, options))
         .or_else(|| {
             options.include_unknown.then(|| (binary_schema(options.binary), Converter::Unknown(options.binary)))
         })
+}
+
+/// Arrays of which Debezium knows nothing, even if unknown types are wanted.
+fn is_left_out(column: &Column, types: &TypeRegistry) -> bool {
+    let of = types.get(column.type_oid).and_then(|array| types.root(array.element?));
+    of.is_some_and(|element| {
+        let unknown = [oid::MONEY, oid::NAME, oid::INTERVAL, oid::VARBIT, oid::XML, oid::POINT, oid::REFCURSOR];
+        unknown.contains(&element.oid)
+    })
 }
 
 fn plain(kind: SchemaType) -> Schema {
@@ -163,16 +175,15 @@ fn array_type(column: &Column, types: &TypeRegistry, options: &ConversionOptions
     let element_oid = types.get(column.type_oid)?.element?;
     let root = types.root(element_oid)?;
     match root.oid {
-        // Debezium leaves columns of these out.
-        oid::MONEY | oid::NAME | oid::INTERVAL | oid::VARBIT | oid::XML | oid::POINT | oid::REFCURSOR => {
-            return options
-                .include_unknown
-                .then(|| (binary_schema(options.binary), Converter::Unknown(options.binary)));
-        }
         // It has a schema for these that its values do not fit.
         oid::BIT if column.length > 1 => return Some((schema::bits(column.length), Converter::Nothing)),
         oid::BIT => return Some((plain(SchemaType::Boolean), Converter::Nothing)),
         _ => {}
+    }
+    if types.get(element_oid).is_some_and(|element| element.base.is_some()) {
+        // It does not know elements of a domain.
+        let unknown = Converter::Array(Box::new(Converter::Unknown(options.binary)), ',', false);
+        return options.include_unknown.then(|| (array(binary_schema(options.binary)), unknown));
     }
     let element = Column { type_oid: root.oid, optional: true, ..column.clone() };
     let (schema, converter) = field_type(&element, types, options)?;
@@ -211,6 +222,9 @@ fn array_type(column: &Column, types: &TypeRegistry, options: &ConversionOptions
             | oid::BYTEA
     ) || matches!(&*root.name, "geometry" | "geography" | "citext" | "hstore" | "ltree");
     let separator = if root.oid == oid::BOX { ';' } else { ',' };
+    // Of these it knows the schema, but not what its driver makes of elements.
+    let shapes = [oid::BOX, oid::LSEG, oid::PATH, oid::POLYGON, oid::CIRCLE, oid::LINE];
+    let converter = if shapes.contains(&root.oid) { Converter::Nothing } else { converter };
     let schema = if known { schema.optional() } else { schema };
-    Some((array(schema), Converter::Array(Box::new(converter), separator)))
+    Some((array(schema), Converter::Array(Box::new(converter), separator, known)))
 }

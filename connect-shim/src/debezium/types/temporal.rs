@@ -212,6 +212,9 @@ pub(crate) fn date(text: &str, unit: Unit, schema: &Arc<Schema>, origin: Origin)
             Extended::Finite(civil) => parts(schema, &date_parts(as_read_by(origin, civil))),
         });
     }
+    if (parsed, origin, unit) == (Extended::Infinity, Origin::Stream, Unit::Iso) {
+        return Some(schema::text("+5877611-06-21Z"));
+    }
     let day = match (parsed, origin) {
         (Extended::Finite(civil), origin) => as_read_by(origin, civil).to_day(),
         (Extended::Infinity, Origin::Snapshot) => Day(SNAPSHOT_DATE_INFINITY),
@@ -242,13 +245,28 @@ fn as_read_by(origin: Origin, civil: Civil) -> Civil {
 
 /// A time of day's value.
 pub(crate) fn time(text: &str, unit: Unit, precision: i32, schema: &Arc<Schema>) -> Option<Value> {
-    Some(time_of_day(parse_time(text)?, unit, precision, schema))
+    let micros = parse_time(text)?;
+    // The hour 24 has no place in a struct.
+    if unit == Unit::Parts && micros >= DAY_MICROS {
+        return None;
+    }
+    Some(time_of_day(micros, unit, precision, schema))
 }
 
 /// A time of day within an array: the driver makes milliseconds of it, and midnight of the day's end.
 pub(crate) fn time_in_array(text: &str, unit: Unit, precision: i32, schema: &Arc<Schema>) -> Option<Value> {
     let micros = parse_time(text)? % DAY_MICROS;
     Some(time_of_day(micros / 1000 * 1000, unit, precision, schema))
+}
+
+/// A time with zone within an array: the driver forgets that it is BC, and takes the least time of all for one.
+pub(crate) fn zoned_timestamp_in_array(text: &str, precision: i32, schema: &Arc<Schema>) -> Option<Value> {
+    if text == "-infinity" {
+        let fraction = "000000000".get(..usize::try_from(precision).ok()?).filter(|digits| !digits.is_empty());
+        let fraction = fraction.map(|digits| format!(".{digits}")).unwrap_or_default();
+        return Some(schema::text(&format!("+292269055-12-02T23:00:00{fraction}Z")));
+    }
+    zoned_timestamp(text.strip_suffix(" BC").unwrap_or(text), false, precision, schema)
 }
 
 fn time_of_day(micros: i64, unit: Unit, precision: i32, schema: &Arc<Schema>) -> Value {

@@ -344,7 +344,7 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         place: ("ADVANCED_HEARTBEAT", 2, Width::Medium, "A prefix used for naming of heartbeat topics"),
         recommended: &[],
         check: Check::Any,
-        effect: Effect::Works,
+        effect: Effect::Inert("Debezium does not heed it any more either: topic.heartbeat.prefix does it"),
         doc: "What the name of the heartbeats' topic begins with.",
     },
     Definition {

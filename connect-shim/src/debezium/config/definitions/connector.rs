@@ -23,8 +23,8 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         place: ("CONNECTOR", 2, Width::Medium, "Topic naming strategy class"),
         recommended: &[],
         check: Check::Any,
-        effect: Effect::Inert("There are no Java classes here"),
-        doc: "The class that names topics.",
+        effect: Effect::Works,
+        doc: "The class that names topics: one of Debezium's own.",
     },
     Definition {
         name: "tombstones.on.delete",
@@ -256,8 +256,8 @@ pub(super) static DEFINITIONS: &[Definition] = &[
         place: ("CONNECTOR_ADVANCED", 3, Width::Medium, "List of change event post processors."),
         recommended: &[],
         check: Check::Any,
-        effect: Effect::Inert("There are no Java classes here"),
-        doc: "What works on events before they are sent.",
+        effect: Effect::Works,
+        doc: "What works on events before they are sent: Debezium's own, which reads columns again.",
     },
     Definition {
         name: "incremental.snapshot.allow.schema.changes",

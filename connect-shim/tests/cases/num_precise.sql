@@ -1,0 +1,5 @@
+-- @pre
+create table public.num(id numeric primary key, n numeric, n0 numeric(10,0), nn numeric(5,-2), ns numeric(3,5), n38 numeric(38,0), big numeric(1000,500), f4 float4, f8 float8, r real, m money, d1 numeric default 1.10, d2 numeric(8,4) default 1.5, d3 numeric(5,-2) default 1200, d4 money default 2.5, d5 float4 default 0.1, d6 float8 default 1e10, d8 bigint default 9223372036854775807, d9 smallint default (-5));
+insert into num(id,n,n0,nn,ns,n38,big,f4,f8,r,m) values (1,100,100,12345,0.00123,99999999999999999999999999999999999999,1.5,1.1,1.1,1.1,'$1.10'),(1.50,1e-20,-1,-99900,-0.00999,-1,1e100,'NaN','NaN',1e10,'-$0.01'),(2,'NaN',0,0,0,0,0,'Infinity','-Infinity',1e-10,0),(3.000,0.000,1,100,0.00001,1,1e-500,3.4028235e38,1e308,123456789,92233720368547758.07),(4,null,null,null,null,null,null,null,null,null,null);
+-- @stream
+insert into num(id,n,n0,nn,ns,n38,big,f4,f8,r,m) select case when id=1.50 then 10.5 else id+10 end,n,n0,nn,ns,n38,big,f4,f8,r,m from num order by id; update num set n=1000 where id=1; delete from num where id=1.5; delete from num where id=3;

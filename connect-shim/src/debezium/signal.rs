@@ -80,21 +80,23 @@ impl SignalRecord {
     fn understand(&self) -> Option<Signal> {
         let data: Json =
             if self.data.trim().is_empty() { Json::Null } else { serde_json::from_str(&self.data).ok()? };
-        let texts = |name: &str| -> Vec<String> {
-            let list = data.get(name).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-            list.iter().filter_map(Json::as_str).map(|text| text.trim().to_owned()).collect()
+        // One that is not a text makes the whole signal void.
+        let collections = || -> Option<Vec<String>> {
+            let list = data.get("data-collections").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+            list.iter().map(|name| Some(name.as_str()?.trim().to_owned())).collect()
         };
+        let snapshot = data.get("type").and_then(Json::as_str).unwrap_or("INCREMENTAL").to_uppercase();
         Some(match self.kind.as_str() {
             "log" => Signal::Log(data.get("message").and_then(Json::as_str).unwrap_or_default().to_owned()),
             "execute-snapshot" => {
-                let request = request(&data, texts("data-collections"))?;
-                match data.get("type").and_then(Json::as_str).unwrap_or("INCREMENTAL").to_uppercase().as_str() {
+                let request = request(&data, collections()?)?;
+                match snapshot.as_str() {
                     "INCREMENTAL" => Signal::Incremental(request),
                     "BLOCKING" => Signal::Blocking(request),
                     _ => return None,
                 }
             }
-            "stop-snapshot" => Signal::Stop(texts("data-collections")),
+            "stop-snapshot" if snapshot == "INCREMENTAL" => Signal::Stop(collections()?),
             "pause-snapshot" => Signal::Pause,
             "resume-snapshot" => Signal::Resume,
             "snapshot-window-open" => Signal::WindowOpen,
@@ -114,7 +116,7 @@ fn request(data: &Json, collections: Vec<String>) -> Option<SnapshotRequest> {
         let filter = condition.get("filter").and_then(Json::as_str)?;
         conditions.push((compile(table).ok()?, filter.to_owned()));
     }
-    let surrogate_key = data.get("surrogate-key").and_then(Json::as_str).filter(|key| !key.is_empty());
+    let surrogate_key = data.get("surrogate-key").and_then(Json::as_str).filter(|key| !key.trim().is_empty());
     Some(SnapshotRequest { collections, conditions, surrogate_key: surrogate_key.map(str::to_owned) })
 }
 
@@ -140,6 +142,8 @@ mod tests {
         assert!(parse("execute-snapshot", "{}").is_none());
         assert!(parse("execute-snapshot", "{").is_none());
         assert!(parse("dance", "").is_none());
+        assert!(parse("execute-snapshot", r#"{"data-collections": ["public.a", 5]}"#).is_none());
+        assert!(parse("stop-snapshot", r#"{"type": "blocking"}"#).is_none());
         assert!(matches!(parse("log", r#"{"message": "hello"}"#), Some(Signal::Log(text)) if text == "hello"));
     }
 }

@@ -44,17 +44,33 @@ pub(crate) enum Signal {
 pub(crate) struct SnapshotRequest {
     /// Patterns for their names.
     pub(crate) collections: Vec<String>,
-    /// Patterns, each with what it means of such tables: a condition, or a query if the stream waits.
-    pub(crate) conditions: Vec<(JavaRegex, String)>,
+    /// What is read of some of them.
+    pub(crate) conditions: Vec<AdditionalCondition>,
     /// The column that tells rows apart, in place of the key.
     pub(crate) surrogate_key: Option<String>,
 }
 
+/// What is read of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct AdditionalCondition {
+    /// A table's name, or if the stream goes on a pattern for such.
+    table: String,
+    pattern: JavaRegex,
+    /// A condition for its rows, or a query if the stream waits.
+    filter: String,
+}
+
 impl SnapshotRequest {
-    /// What is meant of a table.
+    /// Which rows of a table are read beside the stream.
     pub(crate) fn condition(&self, table: &TableId) -> Option<&str> {
-        let found = self.conditions.iter().find(|(pattern, _)| pattern.matches(&table.to_string()));
-        found.map(|(_, condition)| condition.as_str())
+        let name = table.to_string();
+        self.conditions.iter().find(|one| one.pattern.matches(&name)).map(|one| one.filter.as_str())
+    }
+
+    /// The query that a table is read by while the stream waits. Here Debezium takes no patterns.
+    pub(crate) fn select(&self, table: &TableId) -> Option<&str> {
+        let found = self.conditions.iter().find(|one| TableId::parse(&one.table).as_ref() == Some(table));
+        found.map(|one| one.filter.as_str())
     }
 }
 
@@ -114,7 +130,11 @@ fn request(data: &Json, collections: Vec<String>) -> Option<SnapshotRequest> {
     for condition in data.get("additional-conditions").and_then(Json::as_array).into_iter().flatten() {
         let table = condition.get("data-collection").and_then(Json::as_str)?;
         let filter = condition.get("filter").and_then(Json::as_str)?;
-        conditions.push((compile(table).ok()?, filter.to_owned()));
+        conditions.push(AdditionalCondition {
+            table: table.to_owned(),
+            pattern: compile(table).ok()?,
+            filter: filter.to_owned(),
+        });
     }
     let surrogate_key = data.get("surrogate-key").and_then(Json::as_str).filter(|key| !key.trim().is_empty());
     Some(SnapshotRequest { collections, conditions, surrogate_key: surrogate_key.map(str::to_owned) })
@@ -135,6 +155,16 @@ mod tests {
         let Some(Signal::Incremental(request)) = parse("execute-snapshot", data) else { panic!("not understood") };
         assert_eq!(request.condition(&TableId::new("public", "a")), Some("x > 0"));
         assert_eq!(request.condition(&TableId::new("public", "b")), None);
+    }
+
+    #[test]
+    fn only_conditions_beside_the_stream_are_patterns() {
+        let data = r#"{"data-collections": ["public.a"], "additional-conditions": [
+            {"data-collection": "public.[ab]", "filter": "f"}, {"data-collection": "public.c", "filter": "g"}]}"#;
+        let Some(Signal::Incremental(request)) = parse("execute-snapshot", data) else { panic!("not understood") };
+        let table = |name| TableId::new("public", name);
+        assert_eq!((request.condition(&table("a")), request.select(&table("a"))), (Some("f"), None));
+        assert_eq!((request.condition(&table("c")), request.select(&table("c"))), (Some("g"), Some("g")));
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub(crate) struct IncrementalSnapshot {
     limit: Option<u32>,
     /// How many rows of the current table were read.
     scanned: usize,
+    /// How many rows it had when its reading began, if anybody is told.
+    total: Option<usize>,
     notices: Vec<Notice>,
 }
 
@@ -175,6 +177,7 @@ impl IncrementalSnapshot {
             return Ok(());
         }
         self.tell("STARTED", vec![("data_collections", self.names())]);
+        self.tell("DATA_COLLECTIONS_RESOLVED", vec![("data_collections", self.names())]);
         self.read_chunk(reader).await
     }
 
@@ -313,17 +316,21 @@ impl IncrementalSnapshot {
         self.maximum = None;
         self.position = None;
         self.current = None;
+        self.total = None;
     }
 
     fn next_table(&mut self, status: &'static str) {
         let names = self.names();
         if let Some(collection) = self.collections.front() {
-            let data = vec![
+            let mut data = vec![
                 ("data_collections", names),
                 ("scanned_collection", collection.id.to_string()),
                 ("total_rows_scanned", self.scanned.to_string()),
                 ("status", status.to_owned()),
             ];
+            if let Some(total) = self.total.filter(|_| status == "SUCCEEDED") {
+                data.push(("total_rows", total.to_string()));
+            }
             self.tell("TABLE_SCAN_COMPLETED", data);
         }
         self.scanned = 0;
@@ -341,16 +348,22 @@ impl IncrementalSnapshot {
         }
     }
 
-    fn tell_progress(&mut self) {
+    fn tell_progress(&mut self, chunk_size: u32) {
         let Some(collection) = self.collections.front() else { return };
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "<null>".to_owned());
         let key = |key: &Option<ChunkKey>| key.iter().flatten().map(text).collect::<Vec<_>>().join(",");
-        let data = vec![
+        let mut data = vec![
             ("data_collections", self.names()),
             ("current_collection_in_progress", collection.id.to_string()),
             ("maximum_key", key(&self.maximum)),
             ("last_processed_key", key(&self.position)),
         ];
+        if let Some(total) = self.total {
+            let chunks = |rows: usize| rows.div_ceil(chunk_size as usize);
+            data.push(("total_rows", total.to_string()));
+            data.push(("total_chunks", chunks(total).to_string()));
+            data.push(("chunk_index", chunks(self.scanned).min(chunks(total)).to_string()));
+        }
         self.tell("IN_PROGRESS", data);
     }
 
@@ -444,7 +457,7 @@ impl IncrementalSnapshot {
                 Scan::Over(status) => self.next_table(status),
                 Scan::Rows => {
                     self.scanned += self.window.len();
-                    self.tell_progress();
+                    self.tell_progress(reader.config.incremental_chunk_size);
                     break;
                 }
             }
@@ -502,7 +515,8 @@ impl IncrementalSnapshot {
         collection: &Collection,
         reader: &mut Reader<'_>,
     ) -> Result<Scan, crate::postgres::PostgresError> {
-        let names: Vec<String> = order.iter().map(|place| identifier(&table.table.columns[*place].name)).collect();
+        let ordering: Vec<_> = order.iter().map(|place| &table.table.columns[*place]).collect();
+        let names: Vec<String> = ordering.iter().map(|column| identifier(&column.name)).collect();
         let from = collection.id.quoted();
         let condition = collection.condition.as_ref().map(|condition| format!("({condition})"));
         if self.maximum.is_none() {
@@ -512,12 +526,16 @@ impl IncrementalSnapshot {
                 format!("SELECT {} FROM {from}{filter} ORDER BY {} LIMIT 1", names.join(", "), descending.join(", "));
             let rows = reader.connection.query(&sql).await?;
             let Some(row) = rows.iter().next() else { return Ok(Scan::Over("EMPTY")) };
-            self.maximum = Some(row.to_vec());
+            let maximum = row.to_vec();
+            if !reader.config.notification_channels.is_empty() {
+                let end = format!("NOT {}", beyond(&ordering, &maximum));
+                self.total = total_rows(reader.connection, &collection.id, condition.as_deref(), &end).await?;
+            }
+            self.maximum = Some(maximum);
         }
-        let columns: Vec<_> = order.iter().map(|place| &table.table.columns[*place]).collect();
         let conditions: Vec<String> = [
-            self.position.as_ref().map(|position| beyond(&columns, position)),
-            self.maximum.as_ref().map(|maximum| format!("NOT {}", beyond(&columns, maximum))),
+            self.position.as_ref().map(|position| beyond(&ordering, position)),
+            self.maximum.as_ref().map(|maximum| format!("NOT {}", beyond(&ordering, maximum))),
             condition,
         ]
         .into_iter()
@@ -561,6 +579,26 @@ fn is_seen(xid: u32, snapshot: &str) -> bool {
     let low = |text: &str| text.parse::<u64>().ok().map(|full| full as u32);
     let before_end = parts.next().and_then(low).is_some_and(|xmax| (xid.wrapping_sub(xmax) as i32) < 0);
     before_end && !parts.next().unwrap_or_default().split(',').any(|running| low(running) == Some(xid))
+}
+
+/// How many rows are to be read of a table: what the server believes, or a count if it does not know or not all are meant.
+async fn total_rows(
+    connection: &mut Connection,
+    table: &TableId,
+    condition: Option<&str>,
+    end: &str,
+) -> Result<Option<usize>, crate::postgres::PostgresError> {
+    let name = table.quoted();
+    if condition.is_none() {
+        let sql = format!("SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = {}::regclass", literal(&name));
+        let rows = connection.query(&sql).await?;
+        if let Some(known) = rows.single().and_then(|rows| rows.parse().ok()).filter(|rows| *rows > 0) {
+            return Ok(Some(known));
+        }
+    }
+    let condition = condition.map(|condition| format!(" AND {condition}")).unwrap_or_default();
+    let rows = connection.query(&format!("SELECT COUNT(*) FROM {name} WHERE {end}{condition}")).await?;
+    Ok(rows.single().and_then(|rows| rows.parse().ok()))
 }
 
 /// The tables that patterns mean: those captured that match, in the order of a Java set; else what the pattern names, be there

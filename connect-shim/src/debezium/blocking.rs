@@ -34,7 +34,7 @@ pub(crate) async fn blocking_snapshot(
     let tables: Vec<SnapshotTable> = captured
         .into_iter()
         .filter(named)
-        .map(|id| SnapshotTable { select: request.condition(&id).map(str::to_owned), id })
+        .map(|id| SnapshotTable { select: request.select(&id).map(str::to_owned), id })
         .collect();
     let lsn = streaming.offset.lsn.unwrap_or_default();
     let tx_id = current_tx_id(&mut connection).await?;

@@ -11,9 +11,10 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
+use super::chunk_bounds::{ChunkKey, beyond};
 use super::config::{PostgresConnectorConfig, WatermarkingStrategy};
 use super::error::{ConnectorError, Context};
-use super::filters::compile;
+use super::hash_order::in_hash_order;
 use super::notification::{Aggregate, Notice};
 use super::relational::TableId;
 use super::schemas::{CapturedTable, Schemas};
@@ -21,6 +22,7 @@ use super::signal::SnapshotRequest;
 use super::source_info::SourceInfoMaker;
 use super::table_schema::{Cell, CellText};
 use crate::data::OffsetMap;
+use crate::java::regex::compile;
 use crate::postgres::{Catalog, Connection, Lsn, identifier, literal};
 
 /// A row as texts, and what tells it from others.
@@ -35,6 +37,7 @@ struct Collection {
     id: TableId,
     condition: Option<String>,
     surrogate_key: Option<String>,
+    correlation_id: Option<String>,
 }
 
 /// The tables that are to be read, and how far that is.
@@ -43,12 +46,14 @@ pub(crate) struct IncrementalSnapshot {
     collections: VecDeque<Collection>,
     correlation_id: Option<String>,
     /// What the columns that order rows hold at the end of the table, and at the end of what has been read.
-    maximum: Option<Vec<String>>,
-    position: Option<Vec<String>>,
+    maximum: Option<ChunkKey>,
+    position: Option<ChunkKey>,
     current: Option<Arc<CapturedTable>>,
     chunk_id: String,
     opened: bool,
     paused: bool,
+    /// Patterns for the tables that are not to be read any more, from the next chunk on.
+    stops: Vec<String>,
     window: Vec<Option<OwnedRow>>,
     by_key: HashMap<RowKey, usize>,
     /// Without a signal table: the chunk is as new as the stream once it has come here.
@@ -59,6 +64,8 @@ pub(crate) struct IncrementalSnapshot {
     limit: Option<u32>,
     /// How many rows of the current table were read.
     scanned: usize,
+    /// How many rows it had when its reading began, if anybody is told.
+    total: Option<usize>,
     notices: Vec<Notice>,
 }
 
@@ -105,10 +112,11 @@ impl IncrementalSnapshot {
                 id: TableId::parse(&text(value, "incremental_snapshot_collections_id")?)?,
                 condition: text(value, "incremental_snapshot_collections_additional_condition"),
                 surrogate_key: text(value, "incremental_snapshot_collections_surrogate_key"),
+                correlation_id: text(value, "incremental_snapshot_collections_correlation_id"),
             })
         };
         let list = collections.as_array().map(Vec::as_slice).unwrap_or_default();
-        let position: Option<(Vec<String>, Vec<String>)> =
+        let position: Option<(ChunkKey, ChunkKey)> =
             offset.get(POSITION).and_then(Json::as_str).and_then(|text| serde_json::from_str(text).ok());
         let (position, maximum) = position.unzip();
         Self {
@@ -131,6 +139,7 @@ impl IncrementalSnapshot {
                 "incremental_snapshot_collections_id": one.id.to_string(),
                 "incremental_snapshot_collections_additional_condition": one.condition.clone().unwrap_or_default(),
                 "incremental_snapshot_collections_surrogate_key": one.surrogate_key.clone().unwrap_or_default(),
+                "incremental_snapshot_collections_correlation_id": one.correlation_id.clone().unwrap_or_default(),
             })
         };
         let list: Vec<Json> = self.collections.iter().map(collection).collect();
@@ -159,13 +168,16 @@ impl IncrementalSnapshot {
         let idle = !self.is_running();
         for id in expand(&request.collections, reader).await? {
             let condition = request.condition(&id).filter(|condition| !condition.trim().is_empty()).map(str::to_owned);
-            self.collections.push_back(Collection { condition, id, surrogate_key: request.surrogate_key.clone() });
+            let surrogate_key = request.surrogate_key.clone();
+            let correlation_id = Some(correlation_id.to_owned());
+            self.collections.push_back(Collection { id, condition, surrogate_key, correlation_id });
         }
         self.correlation_id = Some(correlation_id.to_owned());
         if !idle || !self.is_running() {
             return Ok(());
         }
         self.tell("STARTED", vec![("data_collections", self.names())]);
+        self.tell("DATA_COLLECTIONS_RESOLVED", vec![("data_collections", self.names())]);
         self.read_chunk(reader).await
     }
 
@@ -174,23 +186,41 @@ impl IncrementalSnapshot {
         if self.is_running() { self.read_chunk(reader).await } else { Ok(()) }
     }
 
-    /// Tables are not to be read any more; all if none is named.
-    pub(crate) fn stop(&mut self, names: &[String]) {
-        let patterns: Vec<_> = names.iter().filter_map(|name| compile(name).ok()).collect();
-        let meant =
-            |id: &TableId| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&id.to_string()));
-        let current_stops = self.collections.front().is_some_and(|one| meant(&one.id));
-        let stopped = self.collections.iter().filter(|one| meant(&one.id)).map(|one| one.id.to_string());
-        let stopped = stopped.collect::<Vec<_>>().join(",");
-        if stopped.is_empty() {
-            return tracing::warn!("no incremental snapshot of such tables is under way, so that none is stopped");
+    /// Tables are not to be read any more once the chunk under way has been sent; all if none is named.
+    pub(crate) fn stop(&mut self, names: Vec<String>) {
+        match (self.is_running(), names.is_empty()) {
+            (false, _) => tracing::warn!("no incremental snapshot is under way, so that none is stopped"),
+            (true, true) => self.stops.push(".*".to_owned()),
+            (true, false) => self.stops.extend(names),
         }
-        self.collections.retain(|one| !meant(&one.id));
-        self.tell("ABORTED", vec![("data_collections", stopped)]);
-        if current_stops {
-            self.leave_table();
-            self.clear_window();
+    }
+
+    /// Leaves out the tables that are not to be read any more: the current one last, after which `COMPLETED` is told
+    /// before `ABORTED` if none remains.
+    async fn leave_stopped(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
+        if self.stops.is_empty() {
+            return Ok(());
         }
+        let stops = expand(&std::mem::take(&mut self.stops), reader).await?;
+        let current = self.current.as_ref().map(|table| table.table.id.clone());
+        let mut stopped = Vec::new();
+        for id in stops.iter().filter(|id| current.as_ref() != Some(id)) {
+            let before = self.collections.len();
+            self.collections.retain(|one| one.id != *id);
+            if self.collections.len() < before {
+                stopped.push(id.to_string());
+            }
+        }
+        if let Some(current) = current.filter(|current| stops.contains(current)) {
+            stopped.push(current.to_string());
+            self.scanned = 0;
+            self.go_on();
+        }
+        self.tell("ABORTED", vec![("data_collections", stopped.join(","))]);
+        if !self.is_running() {
+            self.correlation_id = None;
+        }
+        Ok(())
     }
 
     /// Reading waits after the chunk under way.
@@ -202,7 +232,7 @@ impl IncrementalSnapshot {
 
     /// Reading goes on.
     pub(crate) async fn unpause(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
-        if !std::mem::take(&mut self.paused) {
+        if !self.is_running() || !std::mem::take(&mut self.paused) {
             return Ok(());
         }
         self.tell("RESUMED", vec![("data_collections", self.names())]);
@@ -286,42 +316,60 @@ impl IncrementalSnapshot {
         self.maximum = None;
         self.position = None;
         self.current = None;
+        self.total = None;
     }
 
     fn next_table(&mut self, status: &'static str) {
         let names = self.names();
         if let Some(collection) = self.collections.front() {
-            let data = vec![
+            let mut data = vec![
                 ("data_collections", names),
                 ("scanned_collection", collection.id.to_string()),
                 ("total_rows_scanned", self.scanned.to_string()),
                 ("status", status.to_owned()),
             ];
+            if let Some(total) = self.total.filter(|_| status == "SUCCEEDED") {
+                data.push(("total_rows", total.to_string()));
+            }
             self.tell("TABLE_SCAN_COMPLETED", data);
         }
         self.scanned = 0;
+        self.go_on();
+    }
+
+    /// Goes on to the next table, if there is one.
+    fn go_on(&mut self) {
         self.limit = None;
         self.collections.pop_front();
         self.leave_table();
         if !self.is_running() {
             self.tell("COMPLETED", Vec::new());
+            self.correlation_id = None;
         }
     }
 
-    fn tell_progress(&mut self) {
+    fn tell_progress(&mut self, chunk_size: u32) {
         let Some(collection) = self.collections.front() else { return };
-        let key = |values: &Option<Vec<String>>| values.as_ref().map(|values| values.join(",")).unwrap_or_default();
-        let data = vec![
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "<null>".to_owned());
+        let key = |key: &Option<ChunkKey>| key.iter().flatten().map(text).collect::<Vec<_>>().join(",");
+        let mut data = vec![
             ("data_collections", self.names()),
             ("current_collection_in_progress", collection.id.to_string()),
             ("maximum_key", key(&self.maximum)),
             ("last_processed_key", key(&self.position)),
         ];
+        if let Some(total) = self.total {
+            let chunks = |rows: usize| rows.div_ceil(chunk_size as usize);
+            data.push(("total_rows", total.to_string()));
+            data.push(("total_chunks", chunks(total).to_string()));
+            data.push(("chunk_index", chunks(self.scanned).min(chunks(total)).to_string()));
+        }
         self.tell("IN_PROGRESS", data);
     }
 
     /// Reads the next chunk, between the two rows in the signal table.
     pub(crate) async fn read_chunk(&mut self, reader: &mut Reader<'_>) -> Result<(), ConnectorError> {
+        self.leave_stopped(reader).await?;
         if self.paused || !self.is_running() {
             return Ok(());
         }
@@ -337,10 +385,12 @@ impl IncrementalSnapshot {
         self.chunk_id = Uuid::new_v4().to_string();
         let context = "Writing to the signal table failed";
         let opened = timestamp();
+        // Whose window it is: by the time that it is closed it may be the next table's turn.
+        let first = self.collections.front().cloned();
         let open = format!(
             "INSERT INTO {signal_table} VALUES ({}, 'snapshot-window-open', {})",
             literal(&format!("{}-open", self.chunk_id)),
-            literal(&format!("{{\"openWindowTimestamp\": \"{opened}\"}}"))
+            literal(&window_data(&opened, None, first.as_ref()))
         );
         reader.connection.execute(&open).await.context(context)?;
         self.read_next_rows(reader).await?;
@@ -348,10 +398,7 @@ impl IncrementalSnapshot {
             WatermarkingStrategy::InsertInsert => format!(
                 "INSERT INTO {signal_table} VALUES ({}, 'snapshot-window-close', {})",
                 literal(&format!("{}-close", self.chunk_id)),
-                literal(&format!(
-                    "{{\"openWindowTimestamp\": \"{opened}\", \"closeWindowTimestamp\": \"{}\"}}",
-                    timestamp()
-                ))
+                literal(&window_data(&opened, Some(&timestamp()), first.as_ref()))
             ),
             WatermarkingStrategy::InsertDelete => {
                 format!("DELETE FROM {signal_table} WHERE id = {}", literal(&format!("{}-open", self.chunk_id)))
@@ -410,7 +457,7 @@ impl IncrementalSnapshot {
                 Scan::Over(status) => self.next_table(status),
                 Scan::Rows => {
                     self.scanned += self.window.len();
-                    self.tell_progress();
+                    self.tell_progress(reader.config.incremental_chunk_size);
                     break;
                 }
             }
@@ -434,12 +481,22 @@ impl IncrementalSnapshot {
         }
         let Some(table) = self.current.clone() else { return Ok(Scan::Over("UNKNOWN_SCHEMA")) };
         let order: Vec<usize> = match &collection.surrogate_key {
-            Some(name) => table.table.columns.iter().position(|column| *column.name == **name).into_iter().collect(),
+            Some(name) => match table.table.columns.iter().position(|column| *column.name == **name) {
+                Some(place) => vec![place],
+                None => {
+                    tracing::warn!(table = %collection.id, column = %name, "there is no such column to order rows by");
+                    return Ok(Scan::Over("SQL_EXCEPTION"));
+                }
+            },
             None => table.schema.key_places().collect(),
         };
         if order.is_empty() {
             tracing::warn!(table = %collection.id, "a table without primary key cannot be read by an incremental snapshot");
             return Ok(Scan::Over("NO_PRIMARY_KEY"));
+        }
+        if !reader.config.tables.captures(&collection.id) {
+            tracing::warn!(table = %collection.id, "the table is not captured; its incremental snapshot is skipped");
+            return Ok(Scan::Over("SQL_EXCEPTION"));
         }
         match self.read_ordered(&table, &order, &collection, reader).await {
             Ok(scan) => Ok(scan),
@@ -458,7 +515,8 @@ impl IncrementalSnapshot {
         collection: &Collection,
         reader: &mut Reader<'_>,
     ) -> Result<Scan, crate::postgres::PostgresError> {
-        let names: Vec<String> = order.iter().map(|place| identifier(&table.table.columns[*place].name)).collect();
+        let ordering: Vec<_> = order.iter().map(|place| &table.table.columns[*place]).collect();
+        let names: Vec<String> = ordering.iter().map(|column| identifier(&column.name)).collect();
         let from = collection.id.quoted();
         let condition = collection.condition.as_ref().map(|condition| format!("({condition})"));
         if self.maximum.is_none() {
@@ -468,17 +526,16 @@ impl IncrementalSnapshot {
                 format!("SELECT {} FROM {from}{filter} ORDER BY {} LIMIT 1", names.join(", "), descending.join(", "));
             let rows = reader.connection.query(&sql).await?;
             let Some(row) = rows.iter().next() else { return Ok(Scan::Over("EMPTY")) };
-            self.maximum = row.iter().cloned().collect();
-            if self.maximum.is_none() {
-                return Ok(Scan::Over("EMPTY"));
+            let maximum = row.to_vec();
+            if !reader.config.notification_channels.is_empty() {
+                let end = format!("NOT {}", beyond(&ordering, &maximum));
+                self.total = total_rows(reader.connection, &collection.id, condition.as_deref(), &end).await?;
             }
+            self.maximum = Some(maximum);
         }
-        let tuple = |values: &[String]| values.iter().map(|value| literal(value)).collect::<Vec<_>>().join(", ");
-        let compare =
-            |operator: &str, values: &[String]| format!("({}) {operator} ({})", names.join(", "), tuple(values));
         let conditions: Vec<String> = [
-            self.position.as_ref().map(|position| compare(">", position)),
-            self.maximum.as_ref().map(|maximum| compare("<=", maximum)),
+            self.position.as_ref().map(|position| beyond(&ordering, position)),
+            self.maximum.as_ref().map(|maximum| format!("NOT {}", beyond(&ordering, maximum))),
             condition,
         ]
         .into_iter()
@@ -508,9 +565,9 @@ impl IncrementalSnapshot {
             }
         }
         let Some(Some(last)) = self.window.last() else { return Ok(Scan::Over("SUCCEEDED")) };
-        let text = |place: &usize| String::from_utf8(last.get(*place)?.as_ref()?.to_vec()).ok();
-        self.position = order.iter().map(text).collect();
-        Ok(if self.position.is_some() { Scan::Rows } else { Scan::Over("SUCCEEDED") })
+        let text = |place: &usize| last.get(*place)?.as_ref().map(|value| String::from_utf8_lossy(value).into_owned());
+        self.position = Some(order.iter().map(text).collect());
+        Ok(Scan::Rows)
     }
 }
 
@@ -524,23 +581,62 @@ fn is_seen(xid: u32, snapshot: &str) -> bool {
     before_end && !parts.next().unwrap_or_default().split(',').any(|running| low(running) == Some(xid))
 }
 
-/// The tables that patterns mean: those that match, or the one that is named.
-async fn expand(patterns: &[String], reader: &mut Reader<'_>) -> Result<Vec<TableId>, ConnectorError> {
-    let names = Catalog(reader.connection).table_names().await.context("Reading the catalog failed")?;
-    let all: Vec<TableId> = names.iter().map(|(schema, table)| TableId::new(schema, table)).collect();
-    let mut found: Vec<TableId> = Vec::new();
-    for text in patterns {
-        let pattern = compile(text).ok();
-        let matching = all.iter().filter(|id| {
-            id.to_string() == *text || pattern.as_ref().is_some_and(|pattern| pattern.matches(&id.to_string()))
-        });
-        for id in matching {
-            if reader.config.tables.captures(id) && !found.contains(id) {
-                found.push(id.clone());
-            }
+/// How many rows are to be read of a table: what the server believes, or a count if it does not know or not all are meant.
+async fn total_rows(
+    connection: &mut Connection,
+    table: &TableId,
+    condition: Option<&str>,
+    end: &str,
+) -> Result<Option<usize>, crate::postgres::PostgresError> {
+    let name = table.quoted();
+    if condition.is_none() {
+        let sql = format!("SELECT reltuples::bigint FROM pg_catalog.pg_class WHERE oid = {}::regclass", literal(&name));
+        let rows = connection.query(&sql).await?;
+        if let Some(known) = rows.single().and_then(|rows| rows.parse().ok()).filter(|rows| *rows > 0) {
+            return Ok(Some(known));
         }
     }
+    let condition = condition.map(|condition| format!(" AND {condition}")).unwrap_or_default();
+    let rows = connection.query(&format!("SELECT COUNT(*) FROM {name} WHERE {end}{condition}")).await?;
+    Ok(rows.single().and_then(|rows| rows.parse().ok()))
+}
+
+/// The tables that patterns mean: those captured that match, in the order of a Java set; else what the pattern names, be there
+/// such a table or not.
+async fn expand(patterns: &[String], reader: &mut Reader<'_>) -> Result<Vec<TableId>, ConnectorError> {
+    let names = Catalog(reader.connection).table_names().await.context("Reading the catalog failed")?;
+    let all = names.iter().map(|(schema, table)| TableId::new(schema, table));
+    let mut all: Vec<(String, TableId)> =
+        all.filter(|id| reader.config.tables.captures(id)).map(|id| (id.to_string(), id)).collect();
+    in_hash_order(&mut all, |(name, _)| name);
+    let mut found: Vec<TableId> = Vec::new();
+    for text in patterns {
+        let Ok(pattern) = compile(text) else {
+            tracing::warn!(pattern = %text, "a signal's pattern cannot be understood");
+            continue;
+        };
+        let matching = all.iter().filter(|(name, _)| pattern.matches(name)).map(|(_, id)| id.clone());
+        let mut matching: Vec<TableId> = matching.collect();
+        if matching.is_empty() {
+            matching.extend(TableId::parse(text));
+        }
+        matching.retain(|id| !found.contains(id));
+        found.append(&mut matching);
+    }
     Ok(found)
+}
+
+/// What a row of the signal table tells of the window that it opens or closes.
+fn window_data(opened: &str, closed: Option<&str>, table: Option<&Collection>) -> String {
+    let name = table.map(|one| one.id.to_string());
+    let fields = [
+        ("openWindowTimestamp", Some(opened)),
+        ("closeWindowTimestamp", closed),
+        ("correlationId", table.and_then(|one| one.correlation_id.as_deref())),
+        ("dataCollectionId", name.as_deref()),
+    ];
+    let fields = fields.iter().filter_map(|(name, text)| Some(format!("\"{name}\": {}", Json::from((*text)?))));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
 }
 
 /// Now, as `2024-02-29T13:14:15.123456Z`.
@@ -562,6 +658,19 @@ mod tests {
         // The numbers' upper half counts how often the lower one began anew.
         assert!(is_seen(u32::MAX, "4294967300:4294967300:"));
         assert!(!is_seen(3, "4294967299:4294967301:4294967299"));
+    }
+
+    #[test]
+    fn a_window_tells_whose_it_is() {
+        let table = Collection {
+            id: TableId::new("public", "a"),
+            condition: None,
+            surrogate_key: None,
+            correlation_id: Some("ad-\"hoc".into()),
+        };
+        let data = window_data("2024-01-01T00:00:00Z", Some("2024-01-01T00:00:01Z"), Some(&table));
+        let expected = r#"{"openWindowTimestamp": "2024-01-01T00:00:00Z", "closeWindowTimestamp": "2024-01-01T00:00:01Z", "correlationId": "ad-\"hoc", "dataCollectionId": "public.a"}"#;
+        assert_eq!(data, expected);
     }
 
     #[test]

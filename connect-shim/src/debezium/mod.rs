@@ -5,6 +5,7 @@
 //! read, `task` decides what is read when.
 
 mod blocking;
+mod chunk_bounds;
 mod column_mapper;
 pub mod config;
 mod connection_check;

@@ -58,8 +58,9 @@ impl Run<'_> {
 
     fn guard(&self, tables: usize) -> Result<(), ConnectorError> {
         let Some((max, fail)) = self.config.guardrail.filter(|(max, _)| tables > *max) else { return Ok(()) };
-        let message =
-            format!("Guardrail limit exceeded: {tables} tables configured for capture, but maximum allowed is {max}");
+        let message = format!(
+            "Guardrail limit exceeded: {tables} tables/collections configured for capture, but maximum allowed is {max}."
+        );
         if fail {
             return Err(ConnectorError::Failed(message));
         }

@@ -44,17 +44,33 @@ pub(crate) enum Signal {
 pub(crate) struct SnapshotRequest {
     /// Patterns for their names.
     pub(crate) collections: Vec<String>,
-    /// Patterns, each with what it means of such tables: a condition, or a query if the stream waits.
-    pub(crate) conditions: Vec<(JavaRegex, String)>,
+    /// What is read of some of them.
+    pub(crate) conditions: Vec<AdditionalCondition>,
     /// The column that tells rows apart, in place of the key.
     pub(crate) surrogate_key: Option<String>,
 }
 
+/// What is read of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct AdditionalCondition {
+    /// A table's name, or if the stream goes on a pattern for such.
+    table: String,
+    pattern: JavaRegex,
+    /// A condition for its rows, or a query if the stream waits.
+    filter: String,
+}
+
 impl SnapshotRequest {
-    /// What is meant of a table.
+    /// Which rows of a table are read beside the stream.
     pub(crate) fn condition(&self, table: &TableId) -> Option<&str> {
-        let found = self.conditions.iter().find(|(pattern, _)| pattern.matches(&table.to_string()));
-        found.map(|(_, condition)| condition.as_str())
+        let name = table.to_string();
+        self.conditions.iter().find(|one| one.pattern.matches(&name)).map(|one| one.filter.as_str())
+    }
+
+    /// The query that a table is read by while the stream waits. Here Debezium takes no patterns.
+    pub(crate) fn select(&self, table: &TableId) -> Option<&str> {
+        let found = self.conditions.iter().find(|one| TableId::parse(&one.table).as_ref() == Some(table));
+        found.map(|one| one.filter.as_str())
     }
 }
 
@@ -80,21 +96,23 @@ impl SignalRecord {
     fn understand(&self) -> Option<Signal> {
         let data: Json =
             if self.data.trim().is_empty() { Json::Null } else { serde_json::from_str(&self.data).ok()? };
-        let texts = |name: &str| -> Vec<String> {
-            let list = data.get(name).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
-            list.iter().filter_map(Json::as_str).map(|text| text.trim().to_owned()).collect()
+        // One that is not a text makes the whole signal void.
+        let collections = || -> Option<Vec<String>> {
+            let list = data.get("data-collections").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
+            list.iter().map(|name| Some(name.as_str()?.trim().to_owned())).collect()
         };
+        let snapshot = data.get("type").and_then(Json::as_str).unwrap_or("INCREMENTAL").to_uppercase();
         Some(match self.kind.as_str() {
             "log" => Signal::Log(data.get("message").and_then(Json::as_str).unwrap_or_default().to_owned()),
             "execute-snapshot" => {
-                let request = request(&data, texts("data-collections"))?;
-                match data.get("type").and_then(Json::as_str).unwrap_or("INCREMENTAL").to_uppercase().as_str() {
+                let request = request(&data, collections()?)?;
+                match snapshot.as_str() {
                     "INCREMENTAL" => Signal::Incremental(request),
                     "BLOCKING" => Signal::Blocking(request),
                     _ => return None,
                 }
             }
-            "stop-snapshot" => Signal::Stop(texts("data-collections")),
+            "stop-snapshot" if snapshot == "INCREMENTAL" => Signal::Stop(collections()?),
             "pause-snapshot" => Signal::Pause,
             "resume-snapshot" => Signal::Resume,
             "snapshot-window-open" => Signal::WindowOpen,
@@ -112,9 +130,13 @@ fn request(data: &Json, collections: Vec<String>) -> Option<SnapshotRequest> {
     for condition in data.get("additional-conditions").and_then(Json::as_array).into_iter().flatten() {
         let table = condition.get("data-collection").and_then(Json::as_str)?;
         let filter = condition.get("filter").and_then(Json::as_str)?;
-        conditions.push((compile(table).ok()?, filter.to_owned()));
+        conditions.push(AdditionalCondition {
+            table: table.to_owned(),
+            pattern: compile(table).ok()?,
+            filter: filter.to_owned(),
+        });
     }
-    let surrogate_key = data.get("surrogate-key").and_then(Json::as_str).filter(|key| !key.is_empty());
+    let surrogate_key = data.get("surrogate-key").and_then(Json::as_str).filter(|key| !key.trim().is_empty());
     Some(SnapshotRequest { collections, conditions, surrogate_key: surrogate_key.map(str::to_owned) })
 }
 
@@ -136,10 +158,22 @@ mod tests {
     }
 
     #[test]
+    fn only_conditions_beside_the_stream_are_patterns() {
+        let data = r#"{"data-collections": ["public.a"], "additional-conditions": [
+            {"data-collection": "public.[ab]", "filter": "f"}, {"data-collection": "public.c", "filter": "g"}]}"#;
+        let Some(Signal::Incremental(request)) = parse("execute-snapshot", data) else { panic!("not understood") };
+        let table = |name| TableId::new("public", name);
+        assert_eq!((request.condition(&table("a")), request.select(&table("a"))), (Some("f"), None));
+        assert_eq!((request.condition(&table("c")), request.select(&table("c"))), (Some("g"), Some("g")));
+    }
+
+    #[test]
     fn what_is_not_understood_is_left() {
         assert!(parse("execute-snapshot", "{}").is_none());
         assert!(parse("execute-snapshot", "{").is_none());
         assert!(parse("dance", "").is_none());
+        assert!(parse("execute-snapshot", r#"{"data-collections": ["public.a", 5]}"#).is_none());
+        assert!(parse("stop-snapshot", r#"{"type": "blocking"}"#).is_none());
         assert!(matches!(parse("log", r#"{"message": "hello"}"#), Some(Signal::Log(text)) if text == "hello"));
     }
 }

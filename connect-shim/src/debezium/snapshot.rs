@@ -10,6 +10,7 @@ use super::config::{Operation, PostgresConnectorConfig, SnapshotIsolation};
 use super::error::{ConnectorError, Context};
 use super::event::{Change, EventFactory, now_micros};
 use super::filters::compile;
+use super::hash_order::in_hash_order;
 use super::notification::Notice;
 use super::relational::TableId;
 use super::schemas::{CapturedTable, Schemas};
@@ -98,10 +99,15 @@ impl Snapshot<'_> {
         // The last record of all is known as such only when no table has another.
         let mut last: Option<SourceRecord> = None;
         let names = tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>().join(",");
+        let mut set: Vec<String> = tables.iter().map(|table| table.id.to_string()).collect();
+        // What is in progress is told with a Java set's order of the tables.
+        in_hash_order(&mut set, |name| name);
+        let set = set.join(",");
         self.tell("STARTED", Vec::new(), &mut batch);
+        self.tell("DATA_COLLECTIONS_RESOLVED", vec![("data_collections", names.clone())], &mut batch);
         for (place, table) in tables.iter().enumerate() {
             let name = table.id.to_string();
-            let data = vec![("current_collection_in_progress", name.clone()), ("data_collections", names.clone())];
+            let data = vec![("current_collection_in_progress", name.clone()), ("data_collections", set.clone())];
             self.tell("IN_PROGRESS", data, &mut batch);
             let rows = self.table(table, place, tables.len(), &mut batch, &mut last).await?;
             self.metrics.update(|figures| figures.snapshot.remaining_tables -= 1);

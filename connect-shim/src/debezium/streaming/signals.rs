@@ -112,10 +112,7 @@ impl Streaming<'_> {
             }
             Signal::Incremental(request) => self.incremental.add(&record.id, &request, &mut reader).await?,
             Signal::Blocking(request) => self.state.blocking.push_back(request),
-            Signal::Stop(names) => {
-                self.incremental.stop(&names);
-                self.incremental.resume_at_start(&mut reader).await?;
-            }
+            Signal::Stop(names) => self.incremental.stop(names),
             Signal::Pause => self.incremental.pause(),
             Signal::Resume => self.incremental.unpause(&mut reader).await?,
             Signal::WindowOpen => self.incremental.open_window(&record.id),

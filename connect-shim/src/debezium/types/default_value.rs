@@ -31,8 +31,31 @@ pub(crate) fn parse_default(
         Converter::Boolean => Value::Boolean(text.eq_ignore_ascii_case("true")),
         _ => converter.convert(&text, Origin::Stream)?,
     };
+    let value = match text.as_str() {
+        "infinity" | "-infinity" => infinite(&column.type_name, text == "infinity", value, schema)?,
+        _ => value,
+    };
     // A struct cannot be a default.
     (!matches!(value, Value::Struct(_) | Value::Null) && fits(&value, schema)).then_some(value)
+}
+
+/// What the first or last moment that Java's calendar has comes to: Debezium takes it for an infinite default, where it takes
+/// another for an infinite value. It does not fit into days or microseconds, and so is some other; `None` where that fails.
+fn infinite(type_name: &str, positive: bool, value: Value, schema: &Schema) -> Option<Value> {
+    match (type_name, value) {
+        ("date", Value::Int32(_)) => Some(Value::Int32(if positive { 169_560_311 } else { -170_999_002 })),
+        ("date", Value::String(_)) => Some(if positive { "+999999999-12-31Z" } else { "-999999999-01-01Z" }.into()),
+        ("timestamp", Value::String(_)) => {
+            Some(if positive { "+999999999-12-31T23:59:59.999999999Z" } else { "-999999999-01-01T00:00:00Z" }.into())
+        }
+        ("timestamp", Value::Int64(_))
+            if positive && schema.name.as_deref() == Some("io.debezium.time.MicroTimestamp") =>
+        {
+            Some(Value::Int64(-9_223_372_036_853_775_810))
+        }
+        ("date" | "timestamp" | "timestamptz", _) => None,
+        (_, value) => Some(value),
+    }
 }
 
 fn constant(column: &Column, expression: &str, types: &TypeRegistry) -> Option<String> {

@@ -75,9 +75,9 @@ fn a_signal_of_a_topic_starts_a_snapshot_that_writes_nothing() {
 
     let notifications = told(&bootstrap);
     let kinds: Vec<&str> = notifications.iter().map(|(kind, _)| kind.as_str()).collect();
-    assert_eq!(kinds[..2], ["SKIPPED", "STARTED"], "{kinds:?}");
+    assert_eq!(kinds[..3], ["SKIPPED", "STARTED", "DATA_COLLECTIONS_RESOLVED"], "{kinds:?}");
     assert_eq!(kinds[kinds.len() - 2..], ["TABLE_SCAN_COMPLETED", "COMPLETED"], "{kinds:?}");
-    assert!(kinds[2..kinds.len() - 2].iter().all(|kind| *kind == "IN_PROGRESS") && kinds.len() >= 11, "{kinds:?}");
+    assert!(kinds[3..kinds.len() - 2].iter().all(|kind| *kind == "IN_PROGRESS") && kinds.len() >= 12, "{kinds:?}");
     let scanned = &notifications[kinds.len() - 2].1;
     assert_eq!(scanned["id"], "s1");
     assert_eq!(scanned["aggregate_type"], "Incremental Snapshot");

@@ -142,6 +142,25 @@ async fn a_record_that_its_topic_refuses_ends_the_task_or_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_transaction_of_many_batches_keeps_its_order_and_tells_what_is_refused_of_it() {
+    let worker = Worker::start(MemoryDestination::default()).await;
+    // Some megabytes, most of which are written beside the conversion of what follows.
+    let long = [("value.converter.schemas.enable", "false"), ("count.to", "12000"), ("count.batch", "12000")];
+    worker.create("n", &long).await;
+    eventually(|| async { worker.topics.records("n.numbers").len() == 12_000 }).await;
+    let values = worker.topics.records("n.numbers").into_iter().map(|(_, value)| value.unwrap());
+    assert!(values.eq((0..12_000).map(|n| format!(r#"{{"n":{n}}}"#))), "in the order in which they came");
+
+    worker.topics.refuse_value(r#"{"n":7}"#);
+    worker.create("strict", &long).await;
+    eventually(|| async { worker.states("strict").await.1.as_deref() == Some("FAILED") }).await;
+    assert_eq!(worker.numbers("strict"), [] as [i64; 0], "nothing of its transaction is seen");
+    worker.create("kind", &[&long[..], &[("errors.tolerance", "all")]].concat()).await;
+    eventually(|| async { worker.numbers("kind").len() == 11_999 }).await;
+    assert_eq!(worker.numbers("kind"), (0..12_000).filter(|n| *n != 7).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn topics_are_made_by_the_connectors_rules() {
     let worker = Worker::start(MemoryDestination::default()).await;
     let rules = [

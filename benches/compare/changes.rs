@@ -17,6 +17,7 @@ use brooklet_tests::postgres::Postgres;
 use tempfile::TempDir;
 
 use crate::clients;
+use crate::pages;
 use crate::plan::Plan;
 use crate::process::{cpu_seconds, resident};
 use crate::report::{Better, Report};
@@ -108,6 +109,7 @@ impl Worker {
 
     /// Rows a second, and the processor time of each.
     fn rows(&self, report: &mut Report, what: &str, rows: i64, run: impl FnOnce()) {
+        pages::have_at_hand();
         let (begun, before) = (Instant::now(), cpu_seconds(self.pid));
         run();
         let (took, used) = (begun.elapsed().as_secs_f64(), cpu_seconds(self.pid) - before);

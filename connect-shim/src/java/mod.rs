@@ -1,5 +1,5 @@
-//! What Java's library decides in Kafka Connect: the language of its regular expressions, how it writes numbers, and how it
-//! formats times. Configs are written in it, and events carry it.
+//! What Java's library decides in Kafka Connect: the language of its regular expressions, how it writes numbers, how it
+//! formats times, and how it hashes texts. Configs are written in it, and events carry it.
 
 pub(crate) mod base64;
 pub(crate) mod calendar;
@@ -8,3 +8,4 @@ pub mod decimal;
 mod floating_decimal;
 pub mod number;
 pub mod regex;
+pub(crate) mod string_hash;

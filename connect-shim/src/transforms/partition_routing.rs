@@ -6,6 +6,7 @@ use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
 use crate::data::{DataError, SourceRecord, Struct, Value};
+use crate::java::string_hash::string_hash;
 
 struct PartitionRouting {
     /// Paths of fields; `change` is the row after the change, or the one that is gone.
@@ -67,9 +68,7 @@ fn java_hash(value: &Value) -> i32 {
                 1237
             }
         }
-        Value::String(text) => {
-            text.encode_utf16().fold(0i32, |sum, unit| sum.wrapping_mul(31).wrapping_add(i32::from(unit)))
-        }
+        Value::String(text) => string_hash(text),
         // A buffer counts from its end.
         Value::Bytes(bytes) => of_all(&mut bytes.iter().rev().map(|byte| i32::from(*byte as i8))),
         Value::Array(items) => of_all(&mut items.iter().map(java_hash)),

@@ -7,40 +7,30 @@ use super::floating_decimal::{digits_of_double, digits_of_float};
 
 /// Appends a double.
 pub fn write_double(out: &mut String, value: f64) {
-    if let Some(text) = special(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
-        out.push_str(text);
-        return;
-    }
-    out.push_str(if value.is_sign_negative() { "-" } else { "" });
-    if value == 0.0 {
-        out.push_str("0.0");
-        return;
-    }
-    let (digits, exponent) = digits_of_double(value.abs());
-    write_digits(out, &digits, exponent);
+    write_number(out, value, || digits_of_double(value.abs()));
 }
 
 /// Appends a float.
 pub fn write_float(out: &mut String, value: f32) {
-    if let Some(text) = special(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
-        out.push_str(text);
-        return;
-    }
-    out.push_str(if value.is_sign_negative() { "-" } else { "" });
-    if value == 0.0 {
-        out.push_str("0.0");
-        return;
-    }
-    let (digits, exponent) = digits_of_float(value.abs());
-    write_digits(out, &digits, exponent);
+    write_number(out, value.into(), || digits_of_float(value.abs()));
 }
 
-fn special(nan: bool, infinite: bool, negative: bool) -> Option<&'static str> {
-    match (nan, infinite, negative) {
-        (true, _, _) => Some("NaN"),
-        (_, true, true) => Some("-Infinity"),
-        (_, true, false) => Some("Infinity"),
-        _ => None,
+/// Appends a number, for whose digits it asks only if it has some.
+fn write_number(out: &mut String, value: f64, digits: impl FnOnce() -> (String, i32)) {
+    if value.is_nan() {
+        out.push_str("NaN");
+        return;
+    }
+    if value.is_sign_negative() {
+        out.push('-');
+    }
+    if value.is_infinite() {
+        out.push_str("Infinity");
+    } else if value == 0.0 {
+        out.push_str("0.0");
+    } else {
+        let (digits, exponent) = digits();
+        write_digits(out, &digits, exponent);
     }
 }
 
@@ -93,6 +83,7 @@ mod tests {
             (1.5e300, "1.5E300"),
             (f64::MAX, "1.7976931348623157E308"),
             (f64::NAN, "NaN"),
+            (-f64::NAN, "NaN"),
             (f64::NEG_INFINITY, "-Infinity"),
             (100.0, "100.0"),
         ];
@@ -107,6 +98,8 @@ mod tests {
         write_float(&mut out, 0.1);
         out.push(' ');
         write_float(&mut out, 3.4e38);
-        assert_eq!(out, "0.1 3.4E38");
+        out.push(' ');
+        write_float(&mut out, f32::NEG_INFINITY);
+        assert_eq!(out, "0.1 3.4E38 -Infinity");
     }
 }

@@ -51,7 +51,7 @@ impl Transformation for DecodeMessageContent {
             )));
         }
         let node = JsonNode::parse(&text)?;
-        let content_schema = self.payload.schema_of(None, &node)?;
+        let content_schema = self.payload.schema(None, &node)?;
         let content_schema = Arc::new(content_schema.ok_or_else(|| DataError::new("Not a struct schema"))?);
         let content = Value::Struct(self.payload.structure(&node, &content_schema)?);
         let kept = || schema.fields().iter().zip(original.values()).filter(|(field, _)| &*field.name != "message");

@@ -155,7 +155,7 @@ impl EventRouter {
         };
         let node = if text.starts_with(['{', '[']) { JsonNode::parse(text).ok() } else { None };
         let Some(node) = node else { return (Some(schema), payload) };
-        match expand.schema_of(Some(&self.payload), &node) {
+        match expand.schema(Some(&self.payload), &node) {
             Ok(Some(expanded)) => {
                 let schema = self.known(expanded);
                 let value = expand.structure(&node, &schema).map(Value::Struct);

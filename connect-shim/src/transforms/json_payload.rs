@@ -34,26 +34,11 @@ pub(super) struct JsonPayload {
 }
 
 impl JsonPayload {
-    /// The schema of a payload; `name` is its name, if it has one. Null, and an empty array, has none.
+    /// The schema of a payload; `key` is its name, if it has one. Null, and an empty array, may have none.
     ///
     /// # Errors
     /// That an array holds different things.
-    pub(super) fn schema_of(self, name: Option<&str>, node: &JsonNode) -> Result<Option<Schema>, DataError> {
-        self.schema(name, node)
-    }
-
-    /// An object as a struct of its schema.
-    ///
-    /// # Errors
-    /// That it is none, or holds what no schema describes.
-    pub(super) fn structure(self, node: &JsonNode, schema: &Arc<Schema>) -> Result<Struct, DataError> {
-        match self.value(node, schema)? {
-            Value::Struct(value) => Ok(value),
-            _ => Err(DataError::new("Not a struct schema")),
-        }
-    }
-
-    fn schema(self, key: Option<&str>, node: &JsonNode) -> Result<Option<Schema>, DataError> {
+    pub(super) fn schema(self, key: Option<&str>, node: &JsonNode) -> Result<Option<Schema>, DataError> {
         let optional = |kind| Ok(Some(Schema::of(kind).optional()));
         match node {
             JsonNode::Text(_) => optional(SchemaType::String),
@@ -85,6 +70,17 @@ impl JsonPayload {
                 let schema = Schema::of(SchemaType::Struct(fields)).optional();
                 Ok(Some(Schema { name: key.map(Into::into), ..schema }))
             }
+        }
+    }
+
+    /// An object as a struct of its schema.
+    ///
+    /// # Errors
+    /// That it is none, or holds what no schema describes.
+    pub(super) fn structure(self, node: &JsonNode, schema: &Arc<Schema>) -> Result<Struct, DataError> {
+        match self.value(node, schema)? {
+            Value::Struct(value) => Ok(value),
+            _ => Err(DataError::new("Not a struct schema")),
         }
     }
 

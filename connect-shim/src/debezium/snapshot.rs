@@ -98,11 +98,11 @@ impl Snapshot<'_> {
         let mut batch = Vec::with_capacity(self.config.max_batch_size.min(1024));
         // The last record of all is known as such only when no table has another.
         let mut last: Option<SourceRecord> = None;
-        let names = tables.iter().map(|table| table.id.to_string()).collect::<Vec<_>>().join(",");
-        let mut set: Vec<String> = tables.iter().map(|table| table.id.to_string()).collect();
+        let mut all: Vec<String> = tables.iter().map(|table| table.id.to_string()).collect();
+        let names = all.join(",");
         // What is in progress is told with a Java set's order of the tables.
-        in_hash_order(&mut set, |name| name);
-        let set = set.join(",");
+        in_hash_order(&mut all, |name| name);
+        let set = all.join(",");
         self.tell("STARTED", Vec::new(), &mut batch);
         self.tell("DATA_COLLECTIONS_RESOLVED", vec![("data_collections", names.clone())], &mut batch);
         for (place, table) in tables.iter().enumerate() {

@@ -213,7 +213,6 @@ impl IncrementalSnapshot {
         }
         if let Some(current) = current.filter(|current| stops.contains(current)) {
             stopped.push(current.to_string());
-            self.scanned = 0;
             self.go_on();
         }
         self.tell("ABORTED", vec![("data_collections", stopped.join(","))]);
@@ -333,13 +332,13 @@ impl IncrementalSnapshot {
             }
             self.tell("TABLE_SCAN_COMPLETED", data);
         }
-        self.scanned = 0;
         self.go_on();
     }
 
     /// Goes on to the next table, if there is one.
     fn go_on(&mut self) {
         self.limit = None;
+        self.scanned = 0;
         self.collections.pop_front();
         self.leave_table();
         if !self.is_running() {

@@ -16,8 +16,18 @@ impl ConfigError {
         Self(format!("Invalid value {value} for configuration {name}: {why}"))
     }
 
+    /// A property names a class that there is not.
+    pub(crate) fn class_not_found(name: &str, class: &str) -> Self {
+        Self::value(name, class, &class_not_found(class))
+    }
+
     /// A property must be given.
     pub fn missing(name: &str) -> Self {
         Self(format!("Missing required configuration \"{name}\" which has no default value."))
     }
+}
+
+/// What is said of a class that there is not.
+pub(crate) fn class_not_found(class: &str) -> String {
+    format!("Class {class} could not be found.")
 }

@@ -18,6 +18,7 @@ pub use config_info::{ConfigInfo, definition};
 pub use config_value::{ConfigType, ConfigValue};
 pub use connector_plugin::ConnectorPlugin;
 pub use error::ConfigError;
+pub(crate) use error::class_not_found;
 pub use plugins::{ConfigInfos, Plugins};
 pub use properties::Properties;
 pub use source_connector_config::{

@@ -130,14 +130,18 @@ fn enrich_with(
 
 fn check_transform_class(name: &str, value: &ConfigValue) -> Result<(), ConfigError> {
     match value {
-        ConfigValue::Class(class) if transform_plugin(class).is_none() => Err(class_not_found(name, class)),
+        ConfigValue::Class(class) if transform_plugin(class).is_none() => {
+            Err(ConfigError::class_not_found(name, class))
+        }
         _ => Ok(()),
     }
 }
 
 fn check_predicate_class(name: &str, value: &ConfigValue) -> Result<(), ConfigError> {
     match value {
-        ConfigValue::Class(class) if predicate_plugin(class).is_none() => Err(class_not_found(name, class)),
+        ConfigValue::Class(class) if predicate_plugin(class).is_none() => {
+            Err(ConfigError::class_not_found(name, class))
+        }
         _ => Ok(()),
     }
 }
@@ -150,11 +154,7 @@ fn check_converter_class(name: &str, value: &ConfigValue) -> Result<(), ConfigEr
         "header.converter" => plugin.for_headers,
         _ => plugin.for_data,
     };
-    converters::plugin(class).filter(fits).map(drop).ok_or_else(|| class_not_found(name, class))
-}
-
-fn class_not_found(name: &str, class: &str) -> ConfigError {
-    ConfigError::value(name, class, &format!("Class {class} could not be found."))
+    converters::plugin(class).filter(fits).map(drop).ok_or_else(|| ConfigError::class_not_found(name, class))
 }
 
 /// The version of a converter, as answers tell it.

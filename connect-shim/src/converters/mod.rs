@@ -211,9 +211,7 @@ pub fn create(class: &str, kind: ConverterType, properties: &Properties) -> Resu
     let of_kind =
         |plugin: &&ConverterPlugin| if kind == ConverterType::Header { plugin.for_headers } else { plugin.for_data };
     let plugin = plugin(class).filter(of_kind);
-    let plugin = plugin.ok_or_else(|| {
-        ConfigError::value(&format!("{}.converter", kind.name()), class, &format!("Class {class} could not be found."))
-    })?;
+    let plugin = plugin.ok_or_else(|| ConfigError::class_not_found(&format!("{}.converter", kind.name()), class))?;
     let mut properties = properties.clone();
     properties.set("converter.type", kind.name());
     (plugin.create)(&properties)

@@ -89,8 +89,7 @@ fn predicate(alias: &str, properties: &Properties) -> Result<Predicate, ConfigEr
 }
 
 fn not_found(kind: &str, alias: &str, class: &str) -> ConfigError {
-    let name = format!("{kind}.{alias}.type");
-    ConfigError::value(&name, class, &format!("Class {class} could not be found."))
+    ConfigError::class_not_found(&format!("{kind}.{alias}.type"), class)
 }
 
 impl fmt::Debug for TransformationChain {

@@ -18,6 +18,7 @@ use super::name_adjustment::NameAdjustment;
 use super::naming::{NamingStrategy, RenamingRule, TopicNaming};
 use super::relational::TableId;
 use super::types::{ConversionOptions, DecimalMode, HstoreMode, IntervalMode};
+use crate::connector_config::class_not_found;
 use crate::java::regex::JavaRegex;
 use crate::postgres::{AutocreateMode, ConnectionConfig};
 
@@ -418,13 +419,13 @@ fn naming_strategy(p: &Properties<'_>) -> Result<NamingStrategy, ConfigError> {
     let (without_schema, variant) = match known().unwrap_or_default() {
         name if name.starts_with("Default") => (true, &name["Default".len()..]),
         name if name.starts_with("Schema") => (false, &name["Schema".len()..]),
-        _ => return Err(error(NAME, &format!("Class {class} could not be found."))),
+        _ => return Err(error(NAME, &class_not_found(class))),
     };
     let strategy = NamingStrategy { without_schema, unicode: variant == "Unicode", rule: None };
     match variant {
         "" | "Unicode" => Ok(strategy),
         "Regex" => Ok(NamingStrategy { rule: Some(renaming_rule(p)?.into()), ..strategy }),
-        _ => Err(error(NAME, &format!("Class {class} could not be found."))),
+        _ => Err(error(NAME, &class_not_found(class))),
     }
 }
 
@@ -493,7 +494,7 @@ fn reselect(p: &Properties<'_>) -> Result<Option<ReselectConfig>, ConfigError> {
         let own = |name: &str| format!("{alias}.{name}");
         let class = p.required(&own("type"))?;
         if class != CLASS {
-            return Err(error(&own("type"), &format!("Class {class} could not be found.")));
+            return Err(error(&own("type"), &class_not_found(&class)));
         }
         found = Some(ReselectConfig {
             columns: p.selection(&own("reselect.columns.include.list"), &own("reselect.columns.exclude.list"))?,

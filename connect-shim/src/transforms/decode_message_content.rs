@@ -5,20 +5,17 @@ use std::sync::Arc;
 
 use super::Transformation;
 use super::json_payload::{JsonNode, JsonPayload};
-use super::operating::{field, not_a_struct};
+use super::operating::{KnownSchemas, field, not_a_struct};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Width};
 use crate::data::{DataError, Schema, SourceRecord, Struct, Value};
 use crate::debezium::name_adjustment::NameAdjustment;
 
 const MESSAGE_VALUE: &str = "io.debezium.connector.postgresql.MessageValue";
 
-/// How many schemas of contents are remembered.
-const CONTENTS: usize = 64;
-
 struct DecodeMessageContent {
     payload: JsonPayload,
-    /// Schemas of events, so that equal ones are the same.
-    schemas: Vec<Arc<Schema>>,
+    /// Schemas of events.
+    schemas: KnownSchemas,
 }
 
 impl Transformation for DecodeMessageContent {
@@ -57,7 +54,7 @@ impl Transformation for DecodeMessageContent {
         let kept = || schema.fields().iter().zip(original.values()).filter(|(field, _)| &*field.name != "message");
         let mut fields: Vec<_> = kept().map(|(field, _)| field.clone()).collect();
         fields.push(field("after", content_schema));
-        let with_row = self.known(Schema::structure(format!("{MESSAGE_VALUE}.Envelope"), fields));
+        let with_row = self.schemas.known(Schema::structure(format!("{MESSAGE_VALUE}.Envelope"), fields));
         let value_of = |(field, value): (&crate::data::Field, &Value)| match &*field.name {
             "op" => "c".into(),
             _ => value.clone(),
@@ -67,20 +64,6 @@ impl Transformation for DecodeMessageContent {
         record.value_schema = Some(with_row);
         (record.key_schema, record.key) = (None, Value::Null);
         Ok(Some(record))
-    }
-}
-
-impl DecodeMessageContent {
-    fn known(&mut self, schema: Schema) -> Arc<Schema> {
-        if let Some(known) = self.schemas.iter().find(|known| ***known == schema) {
-            return Arc::clone(known);
-        }
-        if self.schemas.len() >= CONTENTS {
-            self.schemas.remove(0);
-        }
-        let schema = Arc::new(schema);
-        self.schemas.push(Arc::clone(&schema));
-        schema
     }
 }
 
@@ -102,5 +85,5 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
         empty_arrays_of_texts: false,
         adjuster: NameAdjustment::None,
     };
-    Ok(Box::new(DecodeMessageContent { payload, schemas: Vec::new() }))
+    Ok(Box::new(DecodeMessageContent { payload, schemas: KnownSchemas::default() }))
 }

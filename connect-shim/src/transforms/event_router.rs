@@ -6,15 +6,12 @@ use super::Transformation;
 use super::event_router_config::{AdditionalField, Placement, additional_fields, config_def};
 use super::extract_new_record_state::is_envelope;
 use super::json_payload::{JsonNode, JsonPayload};
-use super::operating::{field, not_a_struct};
+use super::operating::{INFERRED_SCHEMAS, KnownSchemas, field, not_a_struct};
 use super::regex_router::RegexRouter;
 use crate::connector_config::{ConfigError, Properties};
 use crate::data::{DataError, Header, Schema, SchemaType, SourceRecord, Struct, Value};
 use crate::debezium::config::Choice;
 use crate::debezium::name_adjustment::NameAdjustment;
-
-/// How many schemas of expanded payloads are remembered.
-const EXPANDED: usize = 64;
 
 /// What happens if a row of the outbox is updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +37,8 @@ struct EventRouter {
     value_schemas: Vec<(Arc<Schema>, Arc<Schema>)>,
     /// The schemas of versions, which stay as they were made first.
     versions: Vec<(i32, Arc<Schema>)>,
-    /// Schemas of expanded payloads, so that equal ones are the same.
-    expanded: Vec<Arc<Schema>>,
+    /// Schemas of expanded payloads.
+    expanded: KnownSchemas,
 }
 
 impl Transformation for EventRouter {
@@ -157,25 +154,13 @@ impl EventRouter {
         let Some(node) = node else { return (Some(schema), payload) };
         match expand.schema(Some(&self.payload), &node) {
             Ok(Some(expanded)) => {
-                let schema = self.known(expanded);
+                let schema = self.expanded.known(expanded);
                 let value = expand.structure(&node, &schema).map(Value::Struct);
                 (Some(schema), value.unwrap_or(payload))
             }
             Ok(None) => (None, payload),
             Err(_) => (Some(schema), payload),
         }
-    }
-
-    fn known(&mut self, schema: Schema) -> Arc<Schema> {
-        if let Some(known) = self.expanded.iter().find(|known| ***known == schema) {
-            return Arc::clone(known);
-        }
-        if self.expanded.len() >= EXPANDED {
-            self.expanded.remove(0);
-        }
-        let schema = Arc::new(schema);
-        self.expanded.push(Arc::clone(&schema));
-        schema
     }
 
     fn event_timestamp(&self, envelope: &Struct, row: &Struct) -> Result<Option<i64>, DataError> {
@@ -234,7 +219,7 @@ impl EventRouter {
             if let Some((_, known)) = self.value_schemas.iter().find(|(known, _)| equal(known)) {
                 return Ok(Arc::clone(known));
             }
-            if self.value_schemas.len() >= EXPANDED {
+            if self.value_schemas.len() >= INFERRED_SCHEMAS {
                 self.value_schemas.remove(0);
             }
             let schema = Arc::new(make());
@@ -299,6 +284,6 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
         tombstone_on_empty_payload: config.is("route.tombstone.on.empty.payload"),
         value_schemas: Vec::new(),
         versions: Vec::new(),
-        expanded: Vec::new(),
+        expanded: KnownSchemas::default(),
     }))
 }

@@ -1,10 +1,9 @@
 //! Debezium's `HeaderToValue`: headers copied or moved into fields of the value.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Transformation;
-use super::operating::{Side, field, with_fields};
+use super::operating::{INFERRED_SCHEMAS, SchemaCache, Side, field, with_fields};
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
@@ -14,8 +13,8 @@ struct HeaderToValue {
     /// Headers and the paths of the fields to which they go.
     pairs: Vec<(String, Vec<String>)>,
     moves: bool,
-    /// What was made of schemas at first, which stays; a schema is known by where it is, and held on to.
-    schemas: HashMap<usize, (Arc<Schema>, Arc<Schema>)>,
+    /// What was made of schemas at first, which stays.
+    schemas: SchemaCache<Arc<Schema>>,
 }
 
 /// A header on its way into a field.
@@ -24,9 +23,6 @@ struct Entry {
     schema: Arc<Schema>,
     value: Value,
 }
-
-/// How many schemas are remembered.
-const SCHEMAS: usize = 64;
 
 impl Transformation for HeaderToValue {
     fn apply(&mut self, mut record: SourceRecord) -> Result<Option<SourceRecord>, DataError> {
@@ -38,7 +34,10 @@ impl Transformation for HeaderToValue {
             return Ok(Some(record));
         }
         let value = Side::Value.take_struct(&mut record, "Header field insertion")?;
-        let schema = self.updated(value.schema(), &entries)?;
+        let schema = self.schemas.or_make(value.schema(), |schema| {
+            let wanted: Vec<_> = entries.iter().map(|one| (&*one.path, &one.schema)).collect();
+            Ok(Arc::new(extend(schema, &wanted)?))
+        })?;
         let value =
             fill(&schema, Some(&value), &entries.iter().map(|one| (&*one.path, &one.value)).collect::<Vec<_>>());
         Side::Value.put(&mut record, Some(schema), value);
@@ -54,20 +53,6 @@ impl HeaderToValue {
         let (_, path) = self.pairs.iter().find(|(name, _)| **name == *header.name)?;
         let schema = header.schema.clone().unwrap_or_else(|| Arc::new(Schema::of(SchemaType::String).optional()));
         Some(Entry { path: path.clone(), schema, value: header.value.clone() })
-    }
-
-    fn updated(&mut self, schema: &Arc<Schema>, entries: &[Entry]) -> Result<Arc<Schema>, DataError> {
-        let place = Arc::as_ptr(schema) as usize;
-        if let Some((_, updated)) = self.schemas.get(&place) {
-            return Ok(Arc::clone(updated));
-        }
-        let wanted: Vec<_> = entries.iter().map(|one| (&*one.path, &one.schema)).collect();
-        let updated = Arc::new(extend(schema, &wanted)?);
-        if self.schemas.len() >= SCHEMAS {
-            self.schemas.clear();
-        }
-        self.schemas.insert(place, (Arc::clone(schema), Arc::clone(&updated)));
-        Ok(updated)
     }
 }
 
@@ -160,5 +145,9 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
     }
     let paths = fields.iter().map(|path| path.split('.').map(str::to_owned).collect());
     let pairs = headers.into_iter().zip(paths).collect();
-    Ok(Box::new(HeaderToValue { pairs, moves: operation == "move", schemas: HashMap::new() }))
+    Ok(Box::new(HeaderToValue {
+        pairs,
+        moves: operation == "move",
+        schemas: SchemaCache::with_limit(INFERRED_SCHEMAS),
+    }))
 }

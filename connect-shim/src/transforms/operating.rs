@@ -134,15 +134,26 @@ pub(super) fn field_value<'v>(value: &'v Struct, name: &str, with_default: bool)
 /// How many schemas a transform remembers.
 const SCHEMAS: usize = 1000;
 
+/// How many schemas a transform remembers that hang on data: inferred from it, or made with what a record's headers hold.
+pub(super) const INFERRED_SCHEMAS: usize = 64;
+
 /// What was made of schemas. A schema is known by where it is, and held on to.
 #[derive(Debug)]
 pub(super) struct SchemaCache<T> {
     known: HashMap<usize, (Arc<Schema>, T)>,
+    limit: usize,
+}
+
+impl<T> SchemaCache<T> {
+    /// Remembers so many, and begins anew beyond them.
+    pub(super) fn with_limit(limit: usize) -> Self {
+        Self { known: HashMap::new(), limit }
+    }
 }
 
 impl<T> Default for SchemaCache<T> {
     fn default() -> Self {
-        Self { known: HashMap::new() }
+        Self::with_limit(SCHEMAS)
     }
 }
 
@@ -161,10 +172,29 @@ impl<T: Clone> SchemaCache<T> {
             return Ok(made.clone());
         }
         let made = make(schema)?;
-        if self.known.len() >= SCHEMAS {
+        if self.known.len() >= self.limit {
             self.known.clear();
         }
         self.known.insert(place, (Arc::clone(schema), made.clone()));
         Ok(made)
+    }
+}
+
+/// Schemas that were inferred, so that equal ones are the same.
+#[derive(Debug, Default)]
+pub(super) struct KnownSchemas(Vec<Arc<Schema>>);
+
+impl KnownSchemas {
+    /// The schema as it came first; beyond [`INFERRED_SCHEMAS`] the oldest is forgotten.
+    pub(super) fn known(&mut self, schema: Schema) -> Arc<Schema> {
+        if let Some(known) = self.0.iter().find(|known| ***known == schema) {
+            return Arc::clone(known);
+        }
+        if self.0.len() >= INFERRED_SCHEMAS {
+            self.0.remove(0);
+        }
+        let schema = Arc::new(schema);
+        self.0.push(Arc::clone(&schema));
+        schema
     }
 }

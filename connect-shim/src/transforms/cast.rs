@@ -71,10 +71,7 @@ impl Transformation for Cast {
             self.side.put(&mut record, None, updated);
             return Ok(Some(record));
         };
-        let mut schemas = std::mem::take(&mut self.schemas);
-        let made = schemas.or_make(&schema, |schema| self.updated(schema));
-        self.schemas = schemas;
-        let updated = made?;
+        let updated = self.schemas.or_make(&schema, |schema| self.updated(schema))?;
         let value = match self.whole() {
             Some(kind) => cast(Some(&schema), self.side.value(&record), kind)?,
             None => {

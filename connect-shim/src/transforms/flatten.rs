@@ -101,15 +101,12 @@ impl Transformation for Flatten {
             self.side.put(&mut record, None, Value::Map(flat));
             return Ok(Some(record));
         };
-        let mut schemas = std::mem::take(&mut self.schemas);
-        let made = schemas.or_make(&schema, |schema| {
+        let flat = self.schemas.or_make(&schema, |schema| {
             let mut fields = Vec::new();
             let default = schema.default.as_ref().and_then(Value::as_struct);
             self.flatten_schema(schema, "", schema.optional, default, &mut fields)?;
             Ok(Arc::new(with_fields(schema, fields)))
-        });
-        self.schemas = schemas;
-        let flat = made?;
+        })?;
         let Value::Struct(value) = self.side.take(&mut record) else {
             return Err(not_a_struct(self.side.value(&record), PURPOSE));
         };

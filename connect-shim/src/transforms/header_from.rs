@@ -54,13 +54,10 @@ impl Transformation for HeaderFrom {
             self.side.put(&mut record, Some(schema), Value::Struct(value));
             return Ok(Some(record));
         }
-        let mut schemas = std::mem::take(&mut self.schemas);
-        let made = schemas.or_make(&schema, |schema| {
+        let updated = self.schemas.or_make(&schema, |schema| {
             let stays = schema.fields().iter().filter(|field| !self.leaves(&field.name));
             Ok(Arc::new(with_fields(schema, stays.cloned().collect())))
-        });
-        self.schemas = schemas;
-        let updated = made?;
+        })?;
         let values = values_of(value, self.replace_null_with_default);
         let stays = schema.fields().iter().zip(values).filter(|(field, _)| !self.leaves(&field.name));
         let values = stays.map(|(_, value)| value).collect();

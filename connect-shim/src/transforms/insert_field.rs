@@ -82,10 +82,7 @@ impl Transformation for InsertField {
             return Ok(Some(record));
         }
         let value = self.side.take_struct(&mut record, PURPOSE)?;
-        let mut schemas = std::mem::take(&mut self.schemas);
-        let made = schemas.or_make(value.schema(), |schema| Ok(self.updated(schema)));
-        self.schemas = schemas;
-        let schema = made?;
+        let schema = self.schemas.or_make(value.schema(), |schema| Ok(self.updated(schema)))?;
         let mut values = values_of(value, self.replace_null_with_default);
         for (what, _, _) in &self.insertions {
             values.push(inserted(what, &record)?);

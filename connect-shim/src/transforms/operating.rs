@@ -1,6 +1,7 @@
 //! What transforms share: whether they work on the key or the value, what they demand of it, and how they remember the
 //! schemas that they have made of others (`org.apache.kafka.connect.transforms.util`).
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -137,17 +138,18 @@ const SCHEMAS: usize = 1000;
 /// How many schemas a transform remembers that hang on data: inferred from it, or made with what a record's headers hold.
 pub(super) const INFERRED_SCHEMAS: usize = 64;
 
-/// What was made of schemas. A schema is known by where it is, and held on to.
+/// What was made of schemas. A schema is known by where it is, and held on to. It changes behind a shared reference, so
+/// that what makes a schema may look at the transform that the cache is part of.
 #[derive(Debug)]
 pub(super) struct SchemaCache<T> {
-    known: HashMap<usize, (Arc<Schema>, T)>,
+    known: RefCell<HashMap<usize, (Arc<Schema>, T)>>,
     limit: usize,
 }
 
 impl<T> SchemaCache<T> {
     /// Remembers so many, and begins anew beyond them.
     pub(super) fn with_limit(limit: usize) -> Self {
-        Self { known: HashMap::new(), limit }
+        Self { known: RefCell::default(), limit }
     }
 }
 
@@ -163,19 +165,20 @@ impl<T: Clone> SchemaCache<T> {
     /// # Errors
     /// Those of `make`.
     pub(super) fn or_make(
-        &mut self,
+        &self,
         schema: &Arc<Schema>,
         make: impl FnOnce(&Schema) -> Result<T, DataError>,
     ) -> Result<T, DataError> {
         let place = Arc::as_ptr(schema) as usize;
-        if let Some((_, made)) = self.known.get(&place) {
+        if let Some((_, made)) = self.known.borrow().get(&place) {
             return Ok(made.clone());
         }
         let made = make(schema)?;
-        if self.known.len() >= self.limit {
-            self.known.clear();
+        let mut known = self.known.borrow_mut();
+        if known.len() >= self.limit {
+            known.clear();
         }
-        self.known.insert(place, (Arc::clone(schema), made.clone()));
+        known.insert(place, (Arc::clone(schema), made.clone()));
         Ok(made)
     }
 }

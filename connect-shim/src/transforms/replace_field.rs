@@ -62,10 +62,7 @@ impl Transformation for ReplaceField {
             return Ok(Some(record));
         }
         let value = self.side.take_struct(&mut record, PURPOSE)?;
-        let mut schemas = std::mem::take(&mut self.schemas);
-        let made = schemas.or_make(value.schema(), |schema| Ok(self.updated(schema)));
-        self.schemas = schemas;
-        let (schema, places) = made?;
+        let (schema, places) = self.schemas.or_make(value.schema(), |schema| Ok(self.updated(schema)))?;
         let mut values = values_of(value, self.replace_null_with_default);
         let kept = places.iter().map(|at| values.get_mut(*at).map(std::mem::take).unwrap_or_default()).collect();
         let updated = Value::Struct(Struct::new(Arc::clone(&schema), kept));

@@ -143,10 +143,7 @@ impl TimestampConverter {
             self.side.put(record, Some(Arc::new(self.target.schema(schema.optional))), converted);
             return Ok(());
         }
-        let mut schemas = std::mem::take(&mut self.schemas);
-        let made = schemas.or_make(schema, |schema| Ok(self.updated(schema)));
-        self.schemas = schemas;
-        let updated = made?;
+        let updated = self.schemas.or_make(schema, |schema| Ok(self.updated(schema)))?;
         let value = match self.side.take(record) {
             Value::Null => Value::Null,
             Value::Struct(value) => {

@@ -182,15 +182,21 @@ impl<'a> Streaming<'a> {
 
     /// Goes on with an incremental snapshot that was under way, and gives a first heartbeat.
     pub(crate) async fn begin(&mut self) -> Result<(), ConnectorError> {
-        let mut reader = Reader {
+        let (incremental, mut reader) = self.incremental_reader();
+        incremental.resume_at_start(&mut reader).await?;
+        self.tell_notices();
+        Ok(())
+    }
+
+    /// The incremental snapshot, and what it reads with.
+    fn incremental_reader(&mut self) -> (&mut IncrementalSnapshot, Reader<'_>) {
+        let reader = Reader {
             config: self.config,
             source: &self.events.source,
             schemas: &mut self.schemas,
             connection: self.catalog,
         };
-        self.incremental.resume_at_start(&mut reader).await?;
-        self.tell_notices();
-        Ok(())
+        (&mut self.incremental, reader)
     }
 
     /// Reads and sends until there is a reason to stop.

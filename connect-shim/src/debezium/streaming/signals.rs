@@ -8,7 +8,7 @@ use crate::data::Value;
 use crate::debezium::config::Operation;
 use crate::debezium::error::ConnectorError;
 use crate::debezium::event::Change;
-use crate::debezium::incremental::{Chunk, OwnedRow, Reader};
+use crate::debezium::incremental::{Chunk, OwnedRow};
 use crate::debezium::notification::Notice;
 use crate::debezium::schemas::CapturedTable;
 use crate::debezium::signal::{Signal, SignalRecord};
@@ -72,13 +72,8 @@ impl Streaming<'_> {
     async fn send_chunk(&mut self, chunk: Option<Chunk>) -> Result<(), ConnectorError> {
         let Some((table, rows)) = chunk else { return Ok(()) };
         self.window(&table, rows).await?;
-        let mut reader = Reader {
-            config: self.config,
-            source: &self.events.source,
-            schemas: &mut self.schemas,
-            connection: self.catalog,
-        };
-        self.incremental.read_chunk(&mut reader).await?;
+        let (incremental, mut reader) = self.incremental_reader();
+        incremental.read_chunk(&mut reader).await?;
         self.tell_notices();
         Ok(())
     }
@@ -99,22 +94,22 @@ impl Streaming<'_> {
 
     async fn signal(&mut self, record: &SignalRecord) -> Result<(), ConnectorError> {
         let Some(signal) = record.parse() else { return Ok(()) };
-        let mut reader = Reader {
-            config: self.config,
-            source: &self.events.source,
-            schemas: &mut self.schemas,
-            connection: self.catalog,
-        };
         match signal {
             Signal::Log(message) => {
                 let lsn = self.offset.lsn.map(|lsn| lsn.to_string());
                 tracing::info!("{}", message.replace("{}", lsn.as_deref().unwrap_or("-")));
             }
-            Signal::Incremental(request) => self.incremental.add(&record.id, &request, &mut reader).await?,
+            Signal::Incremental(request) => {
+                let (incremental, mut reader) = self.incremental_reader();
+                incremental.add(&record.id, &request, &mut reader).await?;
+            }
             Signal::Blocking(request) => self.state.blocking.push_back(request),
             Signal::Stop(names) => self.incremental.stop(names),
             Signal::Pause => self.incremental.pause(),
-            Signal::Resume => self.incremental.unpause(&mut reader).await?,
+            Signal::Resume => {
+                let (incremental, mut reader) = self.incremental_reader();
+                incremental.unpause(&mut reader).await?;
+            }
             Signal::WindowOpen => self.incremental.open_window(&record.id),
             Signal::WindowClose => {
                 let chunk = self.incremental.close_window(&record.id);

@@ -227,16 +227,16 @@ impl Node {
     /// Blocks while names of hosts are looked up.
     pub(crate) fn alter_quotas(
         &self,
-        entity: QuotaEntity,
+        entity: &QuotaEntity,
         changes: &[QuotaChange],
         validate_only: bool,
     ) -> Result<(), QuotaError> {
         let _changing = self.config_change.lock();
         let set = self.topics.client_quotas();
-        let altered = alteration::alter(&set, &entity, changes)?;
-        let unchanged = set.get(&entity).map_or(altered.is_empty(), |quotas| *quotas == altered);
+        let altered = alteration::alter(&set, entity, changes)?;
+        let unchanged = set.get(entity).map_or(altered.is_empty(), |quotas| *quotas == altered);
         if !validate_only && !unchanged {
-            self.topics.set_client_quotas(entity, altered)?;
+            self.topics.set_client_quotas(entity, &altered)?;
             self.quotas.follow(&self.topics.client_quotas());
         }
         Ok(())

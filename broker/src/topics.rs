@@ -314,9 +314,7 @@ impl Topics {
             .iter()
             .map(|topic| TopicSettings::resolve(topic.settings().overrides.clone(), layers))
             .collect::<Result<_, _>>()?;
-        let record = CatalogRecord::BrokerConfigs { entity: entity.clone(), configs: configs.clone() };
-        recorded.catalog.append(&record)?;
-        recorded.broker_configs.insert(entity, configs);
+        recorded.put(CatalogRecord::BrokerConfigs { entity, configs })?;
         for (topic, settings) in all.iter().zip(settings) {
             topic.settings.store(Arc::new(settings));
         }

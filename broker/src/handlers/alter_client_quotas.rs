@@ -66,5 +66,5 @@ fn alter_one(
         let value = (!op.remove).then_some(op.value);
         QuotaChange { name: op.key.to_string(), value }
     });
-    node.alter_quotas(entity, &changes.collect::<Vec<_>>(), validate_only)
+    node.alter_quotas(&entity, &changes.collect::<Vec<_>>(), validate_only)
 }

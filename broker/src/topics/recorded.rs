@@ -45,6 +45,13 @@ impl Recorded {
         }
     }
 
+    /// Keeps what a record says, and takes it over.
+    pub(super) fn put(&mut self, record: CatalogRecord) -> Result<(), TopicError> {
+        self.catalog.append(&record)?;
+        self.replay(record);
+        Ok(())
+    }
+
     /// Takes over what a record says, unless it is of topics or features.
     pub(super) fn replay(&mut self, record: CatalogRecord) {
         match record {
@@ -101,14 +108,10 @@ impl Topics {
     /// Sets an entity's quotas, in place of those it had.
     pub(crate) fn set_client_quotas(
         &self,
-        entity: QuotaEntity,
-        quotas: BTreeMap<String, f64>,
+        entity: &QuotaEntity,
+        quotas: &BTreeMap<String, f64>,
     ) -> Result<(), TopicError> {
-        let mut recorded = self.recorded.lock();
-        recorded.catalog.append(&quota_record(&entity, &quotas))?;
-        set_or_remove(&mut recorded.client_quotas, entity, quotas);
-        self.compact(&mut recorded);
-        Ok(())
+        self.put(quota_record(entity, quotas))
     }
 
     /// The configs of a subscription to clients' metrics; none if there is no such subscription.
@@ -123,22 +126,12 @@ impl Topics {
 
     /// Sets the configs of a subscription to clients' metrics, in place of those it had.
     pub(crate) fn set_client_metrics(&self, name: &str, configs: ConfigMap) -> Result<(), TopicError> {
-        let mut recorded = self.recorded.lock();
-        let record = CatalogRecord::ClientMetrics { name: name.to_owned(), configs: configs.clone() };
-        recorded.catalog.append(&record)?;
-        set_or_remove(&mut recorded.client_metrics, name.to_owned(), configs);
-        self.compact(&mut recorded);
-        Ok(())
+        self.put(CatalogRecord::ClientMetrics { name: name.to_owned(), configs })
     }
 
     /// Keeps the configs of a group, in place of those it had.
     pub(crate) fn configure_group(&self, group_id: &str, configs: ConfigMap) -> Result<(), TopicError> {
-        let mut recorded = self.recorded.lock();
-        let record = CatalogRecord::GroupConfigs { group_id: group_id.to_owned(), configs: configs.clone() };
-        recorded.catalog.append(&record)?;
-        set_or_remove(&mut recorded.group_configs, group_id.to_owned(), configs);
-        self.compact(&mut recorded);
-        Ok(())
+        self.put(CatalogRecord::GroupConfigs { group_id: group_id.to_owned(), configs })
     }
 
     /// The configs of all groups that have some of their own, by group.
@@ -194,11 +187,17 @@ impl Topics {
         let mut recorded = self.recorded.lock();
         let (records, outcomes) = recorded.scram_credentials.alter(alterations);
         if !records.is_empty() {
-            recorded.catalog.append(&CatalogRecord::ScramCredentials(records.clone()))?;
-            recorded.scram_credentials.replay(records);
+            recorded.put(CatalogRecord::ScramCredentials(records))?;
             self.compact(&mut recorded);
         }
         Ok(outcomes)
+    }
+
+    fn put(&self, record: CatalogRecord) -> Result<(), TopicError> {
+        let mut recorded = self.recorded.lock();
+        recorded.put(record)?;
+        self.compact(&mut recorded);
+        Ok(())
     }
 
     /// Rewrites the catalog when most of it no longer counts.

@@ -1,6 +1,6 @@
 //! The one place that asks the system for the time.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::coordinator::timer::Millis;
 use crate::groups::shard::Now;
@@ -32,10 +32,12 @@ impl Clock {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Where a time on [`Clock::monotonic`] lies on the runtime's clock.
-    pub(crate) fn instant_at(&self, at: Millis) -> tokio::time::Instant {
+    /// Waits until a time on [`Clock::monotonic`], or for ever if there is none.
+    pub(crate) async fn sleep_until(self, at: Option<Millis>) {
+        let Some(at) = at else { return std::future::pending().await };
         // A step beyond the millisecond, so that what is due then is due when the timer fires.
-        (self.started + std::time::Duration::from_millis(at.saturating_add(1))).into()
+        let end = self.started + Duration::from_millis(at.saturating_add(1));
+        tokio::time::sleep_until(end.into()).await;
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -249,13 +249,7 @@ impl Runtime {
         self.share_state.load().await;
         self = self.loaded().await;
         loop {
-            let deadline = self.shard.next_deadline().map(|at| self.clock.instant_at(at));
-            let timer = async {
-                match deadline {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let timer = self.clock.sleep_until(self.shard.next_deadline());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,

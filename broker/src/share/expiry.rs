@@ -20,16 +20,10 @@ impl ShareGroups {
             if self.next_deadline() != next {
                 continue;
             }
-            let timer = async {
-                match next {
-                    Some(at) => tokio::time::sleep_until(self.clock.instant_at(at)).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.earlier_expiry.notified() => {}
-                () = timer => self.expire_due(),
+                () = self.clock.sleep_until(next) => self.expire_due(),
             }
         }
     }

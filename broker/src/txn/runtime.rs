@@ -109,13 +109,7 @@ impl Runtime {
         self = self.loaded().await;
         loop {
             self.complete_transactions().await;
-            let deadline = self.shard.next_deadline().map(|at| self.clock.instant_at(at));
-            let timer = async {
-                match deadline {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let timer = self.clock.sleep_until(self.shard.next_deadline());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,

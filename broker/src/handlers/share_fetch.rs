@@ -215,13 +215,15 @@ async fn wait_and_acquire(
     }
 }
 
-fn acquirable<'a>(sources: &'a [Source], config: &ShareGroupConfig) -> Vec<&'a Source> {
-    sources.iter().filter(|source| source.delivered.can_acquire(config)).collect()
+/// What can be acquired from, and how many bytes of each.
+fn acquirable<'a>(sources: &'a [Source], limits: &Limits, config: &ShareGroupConfig) -> (Vec<&'a Source>, usize) {
+    let sources: Vec<_> = sources.iter().filter(|source| source.delivered.can_acquire(config)).collect();
+    let share = limits.max_bytes / sources.len().max(1);
+    (sources, share)
 }
 
 fn available(sources: &[Source], limits: &Limits, config: &ShareGroupConfig) -> usize {
-    let sources = acquirable(sources, config);
-    let share = limits.max_bytes / sources.len().max(1);
+    let (sources, share) = acquirable(sources, limits, config);
     sources.iter().map(|source| source.delivered.available_bytes(share, config)).sum()
 }
 
@@ -232,8 +234,7 @@ fn acquire_all(
     limits: &Limits,
     config: &ShareGroupConfig,
 ) -> Fetched {
-    let sources = acquirable(sources, config);
-    let share = limits.max_bytes / sources.len().max(1);
+    let (sources, share) = acquirable(sources, limits, config);
     let now = cx.node.clock.monotonic();
     let member: Arc<str> = member.member_id.as_str().into();
     let (mut records, mut bytes) = (0, 0);

@@ -231,20 +231,7 @@ fn columns() -> Vec<Column> {
 }
 
 fn properties(postgres: &Postgres, more: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let port = postgres.port.to_string();
-    let base = [
-        ("database.hostname", "127.0.0.1"),
-        ("database.port", &port),
-        ("database.user", "postgres"),
-        ("database.password", "postgres"),
-        ("database.dbname", "types"),
-        ("topic.prefix", "t"),
-        ("plugin.name", "pgoutput"),
-        ("include.unknown.datatypes", "true"),
-        ("key.converter.schemas.enable", "false"),
-        ("value.converter.schemas.enable", "false"),
-    ];
-    base.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    postgres.connector("types", &[&[("topic.prefix", "t"), ("include.unknown.datatypes", "true")], more].concat())
 }
 
 /// The rows that events tell of, by their ids, with what kind of event tells it.

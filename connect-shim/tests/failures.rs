@@ -16,21 +16,8 @@ use postgres::Postgres;
 use worker::{Worker, loads};
 
 fn properties(postgres: &Postgres, database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let port = postgres.port.to_string();
     let slot = format!("s_{database}");
-    let base = [
-        ("database.hostname", "127.0.0.1"),
-        ("database.port", &port),
-        ("database.user", "postgres"),
-        ("database.password", "postgres"),
-        ("database.dbname", database),
-        ("topic.prefix", "t"),
-        ("slot.name", &slot),
-        ("plugin.name", "pgoutput"),
-        ("key.converter.schemas.enable", "false"),
-        ("value.converter.schemas.enable", "false"),
-    ];
-    base.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    postgres.connector(database, &[&[("topic.prefix", "t"), ("slot.name", &slot)], more].concat())
 }
 
 /// The ids of the rows that events told of, in order.

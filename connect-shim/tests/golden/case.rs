@@ -66,23 +66,11 @@ impl Case {
 
     fn properties(&self, postgres: &Postgres) -> BTreeMap<String, String> {
         let name = &self.name;
-        let port = postgres.port.to_string();
-        let base = [
-            ("database.hostname", "127.0.0.1"),
-            ("database.port", &port),
-            ("database.user", "postgres"),
-            ("database.password", "postgres"),
-            ("database.dbname", &format!("g_{name}")),
-            ("topic.prefix", name),
-            ("slot.name", &format!("s_{name}")),
-            ("plugin.name", "pgoutput"),
-            ("publication.name", "dbz_publication"),
-            ("key.converter.schemas.enable", "false"),
-            ("value.converter.schemas.enable", "false"),
-        ];
+        let slot = format!("s_{name}");
+        let mut more = vec![("topic.prefix", &**name), ("slot.name", &slot), ("publication.name", "dbz_publication")];
         let own = self.json["config"].as_object().unwrap().iter();
-        let own = own.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
-        base.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain(own).collect()
+        more.extend(own.map(|(name, value)| (&**name, value.as_str().unwrap())));
+        postgres.connector(&format!("g_{name}"), &more)
     }
 
     /// Replays the case; what comes back are the first differences.

@@ -1,5 +1,6 @@
 //! A private PostgreSQL: a cluster in a temporary directory, on a port of its own.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,23 @@ impl Postgres {
             self.psql("postgres", &setting);
         }
         self.control("restart -m fast");
+    }
+
+    /// The properties of a connector that captures a database, and further ones or others in their place.
+    #[allow(dead_code, reason = "not every test has a connector")]
+    pub(crate) fn connector(&self, database: &str, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let port = self.port.to_string();
+        let base = [
+            ("database.hostname", "127.0.0.1"),
+            ("database.port", &port),
+            ("database.user", "postgres"),
+            ("database.password", "postgres"),
+            ("database.dbname", database),
+            ("plugin.name", "pgoutput"),
+            ("key.converter.schemas.enable", "false"),
+            ("value.converter.schemas.enable", "false"),
+        ];
+        base.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     /// Runs a script in a database, and returns what it prints.

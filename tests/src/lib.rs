@@ -9,6 +9,7 @@ pub mod broker;
 pub mod capture;
 pub mod change_load;
 pub mod client;
+pub mod command_line;
 pub mod connect;
 pub mod connect_rest;
 pub mod differential;

@@ -8,11 +8,11 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use brooklet_tests::broker::BrokerProcess;
+use brooklet_tests::capture::{postgres_config, put};
 use brooklet_tests::change_load::{ChangeLoad, Retold, TABLES};
 use brooklet_tests::differential::Random;
 use brooklet_tests::log_client::LogClient;
 use brooklet_tests::postgres::Postgres;
-use serde_json::json;
 
 /// Rounds in the gate.
 const ROUNDS: usize = 8;
@@ -42,19 +42,8 @@ impl Crash {
         let postgres = Postgres::start();
         ChangeLoad::prepare(&postgres);
         let broker = BrokerProcess::with_connect(&[]);
-        let json = "org.apache.kafka.connect.json.JsonConverter";
-        let config = json!({
-            "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
-            "tasks.max": "1", "plugin.name": "pgoutput",
-            "database.hostname": "127.0.0.1", "database.port": postgres.port().to_string(),
-            "database.user": "postgres", "database.password": "", "database.dbname": "postgres",
-            "topic.prefix": "crash", "table.include.list": "public.brief,public.full_rows",
-            "key.converter": json, "key.converter.schemas.enable": "false",
-            "value.converter": json, "value.converter.schemas.enable": "false",
-            "errors.retry.delay.max.ms": "500",
-        });
-        let (status, said) = broker.connect().request("PUT", "/connectors/crash/config", &config.to_string()).unwrap();
-        assert_eq!(status, 201, "{said}");
+        let tables = [("table.include.list", "public.brief,public.full_rows")];
+        put(broker.connect(), "crash", &postgres_config(&postgres, "crash", &tables));
         let tables = TABLES.map(|table| Retold::new(format!("crash.public.{table}")));
         Self { random, broker, postgres, load: ChangeLoad::default(), tables }
     }

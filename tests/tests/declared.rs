@@ -4,12 +4,12 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use brooklet_tests::apache_kafka::ApacheKafka;
-use brooklet_tests::broker::{BrokerProcess, binary};
+use brooklet_tests::broker::BrokerProcess;
 use brooklet_tests::capture::ids;
+use brooklet_tests::command_line::{brooklet, text};
 use brooklet_tests::postgres::Postgres;
 use brooklet_tests::wait_until;
 use serde_json::{Value, json};
@@ -67,16 +67,6 @@ fn ready(broker: &BrokerProcess) -> Value {
         status == 200
     });
     said
-}
-
-fn brooklet(args: &[&str]) -> Output {
-    let output = Command::new(binary()).args(args).env_clear().stdin(Stdio::null()).output().unwrap();
-    println!("brooklet {args:?}: {}\n{}", output.status, text(&output));
-    output
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 fn exported(bootstrap: &str) -> String {

@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use brooklet_tests::apache_kafka::ApacheKafka;
-use brooklet_tests::broker::{binary, free_port};
+use brooklet_tests::broker::free_port;
+use brooklet_tests::command_line::{brooklet, text};
 use brooklet_tests::java;
 use tempfile::TempDir;
 
@@ -131,16 +132,6 @@ impl Secured {
     fn trusted(&self) -> PathBuf {
         self.authority.path("ca.pem").into()
     }
-}
-
-fn brooklet(args: &[&str]) -> Output {
-    let output = Command::new(binary()).args(args).env_clear().stdin(Stdio::null()).output().unwrap();
-    println!("brooklet {args:?}: {}\n{}", output.status, text(&output));
-    output
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[test]

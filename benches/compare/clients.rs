@@ -116,14 +116,8 @@ pub(crate) fn bare_socket(bootstrap: &str, topic: &str, seconds: u32, rate: Opti
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    let value = [b'x'; 100];
-    let one = |client: &mut WireClient| {
-        let begun = Instant::now();
-        client.produce(topic, &value);
-        begun.elapsed().as_secs_f64() * 1000.0
-    };
     for _ in 0..1000 {
-        one(&mut client);
+        produced(&mut client, topic, 0);
     }
     let mut times = Vec::new();
     let begun = Instant::now();
@@ -132,7 +126,7 @@ pub(crate) fn bare_socket(bootstrap: &str, topic: &str, seconds: u32, rate: Opti
             let due = Duration::from_secs_f64(times.len() as f64 / f64::from(rate));
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
         }
-        times.push(one(&mut client));
+        times.push(produced(&mut client, topic, 0));
     }
     Ok(quantiles(times))
 }
@@ -156,12 +150,9 @@ pub(crate) fn in_turn(
         places.extend((0..count).map(|partition| (topic.clone(), partition)));
     }
     let connect = || WireClient::connect(bootstrap.parse().unwrap()).unwrap();
-    let value = [b'x'; 100];
     let one = |client: &mut WireClient, at: usize| {
         let (topic, partition) = &places[at % places.len()];
-        let begun = Instant::now();
-        client.produce_to(topic, *partition, &value);
-        begun.elapsed().as_secs_f64() * 1000.0
+        produced(client, topic, *partition)
     };
     let beside: Vec<WireClient> = (0..connections)
         .map(|at| {
@@ -182,6 +173,13 @@ pub(crate) fn in_turn(
     let cpu = (cpu_seconds(broker.pid()) - before) / times.len() as f64 * 1e6;
     drop(beside);
     (quantiles(times), cpu)
+}
+
+/// Writes one record of 100 bytes; how many milliseconds it takes until that is answered.
+fn produced(client: &mut WireClient, topic: &str, partition: i32) -> f64 {
+    let begun = Instant::now();
+    client.produce_to(topic, partition, &[b'x'; 100]);
+    begun.elapsed().as_secs_f64() * 1000.0
 }
 
 fn quantiles(mut times: Vec<f64>) -> Latency {

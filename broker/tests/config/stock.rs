@@ -35,23 +35,28 @@ fn fixture(text: &str) -> BTreeMap<String, Shown> {
         let [name, value, _, ty, source, read_only, sensitive, synonyms] = fields[..] else {
             panic!("8 fields in {line}");
         };
-        let synonyms = synonyms.split("; ").filter(|synonym| !synonym.is_empty());
-        let synonyms = synonyms.map(|synonym| {
-            let (source, setting) = synonym.split_once(':').expect("a source");
-            let (name, value) = setting.split_once('=').expect("a value");
-            (source.to_owned(), name.to_owned(), value.to_owned())
-        });
         let shown = Shown {
             value: (value != "null").then(|| value.to_owned()),
             ty: ty.to_owned(),
             source: source.to_owned(),
             read_only: read_only == "true",
             sensitive: sensitive == "true",
-            synonyms: synonyms.collect(),
+            synonyms: told_synonyms(synonyms),
         };
         (name.to_owned(), shown)
     });
     rows.collect()
+}
+
+/// Source, name and value of each in `source:name=value; …`.
+fn told_synonyms(text: &str) -> Vec<(String, String, String)> {
+    let synonyms = text.split("; ").filter(|synonym| !synonym.is_empty());
+    let synonyms = synonyms.map(|synonym| {
+        let (source, setting) = synonym.split_once(':').expect("a source");
+        let (name, value) = setting.split_once('=').expect("a value");
+        (source.to_owned(), name.to_owned(), value.to_owned())
+    });
+    synonyms.collect()
 }
 
 fn source_name(source: ConfigSource) -> &'static str {
@@ -194,19 +199,13 @@ fn observed(line: &str) -> (String, Shown) {
     let mut word = || words.next().expect("a word").to_owned();
     let (sensitive, read_only, source, ty, setting) = (word(), word(), word(), word(), word());
     let (name, value) = setting.split_once('=').expect("a value");
-    let synonyms = synonyms.trim_end_matches(']').split("; ").filter(|synonym| !synonym.is_empty());
-    let synonyms = synonyms.map(|synonym| {
-        let (source, setting) = synonym.split_once(':').expect("a source");
-        let (name, value) = setting.split_once('=').expect("a value");
-        (source.to_owned(), name.to_owned(), value.to_owned())
-    });
     let shown = Shown {
         value: (value != "null").then(|| value.to_owned()),
         ty,
         source,
         read_only: read_only == "ro=true",
         sensitive: sensitive == "sens=true",
-        synonyms: synonyms.collect(),
+        synonyms: told_synonyms(synonyms.trim_end_matches(']')),
     };
     (name.to_owned(), shown)
 }

@@ -42,7 +42,7 @@ pub(crate) struct InitProducer {
 }
 
 /// A producer in this process, to which its transactions belong until it is dropped.
-#[cfg(feature = "connect")]
+#[cfg(any(feature = "connect", test))]
 #[derive(Debug, Default)]
 pub(crate) struct Owner(Arc<()>);
 
@@ -50,7 +50,7 @@ pub(crate) struct Owner(Arc<()>);
 #[derive(Debug, Clone)]
 pub(crate) struct OwnerWatch(Weak<()>);
 
-#[cfg(feature = "connect")]
+#[cfg(any(feature = "connect", test))]
 impl Owner {
     pub(crate) fn watch(&self) -> OwnerWatch {
         OwnerWatch(Arc::downgrade(&self.0))

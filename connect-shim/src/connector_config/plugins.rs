@@ -179,7 +179,7 @@ fn converter_infos(side: &str, properties: &Properties, groups: &mut Vec<String>
     }
     let def = (plugin.config_def)();
     groups.extend(def.groups().iter().map(ToString::to_string));
-    configs.extend(def.validate(&own).into_iter().map(|mut info| {
+    configs.extend(def.validate(&own).into_iter().chain((plugin.problems)(&own)).map(|mut info| {
         info.key.name = format!("{prefix}{}", info.key.name).into();
         info
     }));

@@ -33,12 +33,13 @@ impl JsonConverter {
     pub fn new(properties: &Properties) -> Result<Self, ConfigError> {
         let config = config_def().parse(properties)?;
         let limit = usize::try_from(config.number("schemas.cache.size").unwrap_or(1000)).unwrap_or(0);
-        let style = JsonStyle {
-            numeric_decimals: config.string("decimal.format").eq_ignore_ascii_case("numeric"),
-            replace_null_with_default: config.is("replace.null.with.default"),
-        };
         let with_schemas = config.is("schemas.enable");
-        Ok(Self { with_schemas, style, schemas: SchemaJsonCache::new(limit), buffer: BytesMut::new() })
+        Ok(Self {
+            with_schemas,
+            style: JsonStyle::of(&config),
+            schemas: SchemaJsonCache::new(limit),
+            buffer: BytesMut::new(),
+        })
     }
 
     fn write<O: Output>(&mut self, out: &mut O, schema: Option<&Arc<Schema>>, value: &Value) -> Result<(), DataError> {

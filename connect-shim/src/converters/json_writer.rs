@@ -1,6 +1,7 @@
 //! A value as JSON, straight into a buffer (`JsonConverter.convertToJson`).
 
 use super::{Output, json_text};
+use crate::connector_config::Config;
 use crate::data::{DataError, Schema, SchemaType, Value, logical};
 use crate::java::base64;
 use crate::java::{decimal, number};
@@ -15,6 +16,14 @@ pub(crate) struct JsonStyle {
 }
 
 impl JsonStyle {
+    /// What the properties of a converter to JSON say.
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            numeric_decimals: config.string("decimal.format").eq_ignore_ascii_case("numeric"),
+            replace_null_with_default: config.is("replace.null.with.default"),
+        }
+    }
+
     /// Appends a value.
     ///
     /// # Errors

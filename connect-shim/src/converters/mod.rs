@@ -4,7 +4,10 @@
 //! implementation of [`Converter`] and a line in [`create`].
 
 mod byte_array_converter;
+mod cloud_events_config;
+mod cloud_events_converter;
 mod json_converter;
+mod json_reader;
 mod json_text;
 mod json_writer;
 mod primitive_converter;
@@ -20,12 +23,18 @@ pub use json_converter::JsonConverter;
 pub(crate) use simple_header_converter::text_of;
 pub(crate) use string_converter::write_java_text;
 
-use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator};
+use crate::connector_config::{
+    ConfigDef, ConfigError, ConfigInfo, ConfigKey, ConfigType, Importance, Properties, Validator,
+};
 use crate::data::{DataError, Schema, Value};
+use crate::destination::OutgoingHeaders;
 use crate::spool::Spool;
 
 /// Makes bytes of data.
 pub trait Converter: Send {
+    /// Says which headers, converted, the record has whose key or value comes next.
+    fn heed_headers(&mut self, _: &OutgoingHeaders) {}
+
     /// The bytes of a key, a value or a header; `None` is null.
     ///
     /// # Errors
@@ -112,8 +121,10 @@ pub struct ConverterPlugin {
     pub for_data: bool,
     /// Whether headers can be converted by it.
     pub for_headers: bool,
-    /// Its properties.
+    /// Its properties, as it tells of them.
     pub config_def: fn() -> ConfigDef,
+    /// What is wrong with properties of which it does not tell.
+    pub problems: fn(&Properties) -> Vec<ConfigInfo>,
     create: fn(&Properties) -> Result<Box<dyn Converter>, ConfigError>,
 }
 
@@ -123,7 +134,15 @@ impl ConverterPlugin {
         config_def: fn() -> ConfigDef,
         create: fn(&Properties) -> Result<Box<dyn Converter>, ConfigError>,
     ) -> Self {
-        Self { class, of_debezium: false, for_data: true, for_headers: true, config_def, create }
+        Self {
+            class,
+            of_debezium: false,
+            for_data: true,
+            for_headers: true,
+            config_def,
+            problems: |_| Vec::new(),
+            create,
+        }
     }
 }
 
@@ -148,6 +167,16 @@ pub static PLUGINS: &[ConverterPlugin] = &[
             "io.debezium.converters.ByteArrayConverter",
             base_config_def,
             byte_array_converter::create,
+        )
+    },
+    ConverterPlugin {
+        of_debezium: true,
+        for_headers: false,
+        problems: cloud_events_config::problems,
+        ..ConverterPlugin::new(
+            "io.debezium.converters.CloudEventsConverter",
+            ConfigDef::new,
+            cloud_events_converter::create,
         )
     },
     ConverterPlugin::new(

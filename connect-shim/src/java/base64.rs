@@ -18,6 +18,11 @@ pub(crate) fn encode_url_safe(bytes: &[u8]) -> String {
     BASE64_URL_SAFE.encode(bytes)
 }
 
+/// The bytes of a text; `None` if it is none of bytes.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    BASE64_STANDARD.decode(text).ok()
+}
+
 /// Appends the text of bytes.
 pub(crate) fn append<O: Output>(out: &mut O, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
@@ -39,6 +44,7 @@ mod tests {
             let mut out = bytes::BytesMut::new();
             append(&mut out, &content);
             assert_eq!(out, encode(&content));
+            assert_eq!(decode(&encode(&content)), Some(content));
         }
         assert_eq!(encode(&[0xff, 0xef, 0xbe, 0xff]), "/+++/w==");
         assert_eq!(encode_url_safe(&[0xFB, 0xFF]), "-_8=");

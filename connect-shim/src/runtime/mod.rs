@@ -19,6 +19,7 @@ mod status;
 mod status_store;
 mod task_runner;
 
+pub(crate) use clock::now_ms;
 pub use herder::{ConnectorInfo, Herder};
 pub use herder_error::HerderError;
 pub use settings::WorkerSettings;

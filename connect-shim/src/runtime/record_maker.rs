@@ -99,6 +99,8 @@ impl RecordMaker {
             return Ok(None);
         };
         let headers = self.headers(&record)?;
+        self.key.converter.heed_headers(&headers);
+        self.value.converter.heed_headers(&headers);
         let NamedConverter { converter, class } = &mut self.key;
         let key = converter
             .convert(&record.topic, record.key_schema.as_ref(), &record.key)

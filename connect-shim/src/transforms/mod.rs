@@ -32,6 +32,7 @@ mod set_schema_metadata;
 mod shared_headers;
 mod timestamp_converter;
 mod timestamp_router;
+mod timezone_converter;
 mod value_to_key;
 
 pub use chain::TransformationChain;
@@ -139,6 +140,11 @@ pub static TRANSFORMS: &[TransformPlugin] = &[
         "io.debezium.transforms.HeaderToValue",
         header_to_value::config_def,
         header_to_value::create,
+    ),
+    TransformPlugin::whole(
+        "io.debezium.transforms.TimezoneConverter",
+        timezone_converter::config_def,
+        timezone_converter::create,
     ),
     TransformPlugin::whole(
         "io.debezium.transforms.ToLogicalTopicRouter",

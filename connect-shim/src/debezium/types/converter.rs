@@ -141,6 +141,8 @@ impl Converter {
             }
             Self::Vector(double) => vector(text, *double)?,
             Self::SparseVector(schema) => sparse_vector(text, schema)?,
+            // What has no braces are the numbers of an int2vector or oidvector, of which Debezium's driver sees none.
+            Self::Array(..) if !text.is_empty() && !text.contains('{') => Value::Array(Vec::new()),
             Self::Array(element, separator, nullable) => {
                 let elements = array::parse(text, *separator)?;
                 let value = |found: Element<'_>| match found {
@@ -162,6 +164,7 @@ impl Converter {
     fn convert_in_array(&self, text: &str) -> Option<Value> {
         match self {
             Self::Time(unit, precision, schema) => temporal::time_in_array(text, *unit, *precision, schema),
+            Self::Array(..) => None,
             // The driver makes decimals of them first.
             Self::Decimal(..) | Self::AnyDecimal(..) if special_decimal(text).is_some() => None,
             Self::ZonedTimestamp(false, precision, schema) => {

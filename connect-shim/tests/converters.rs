@@ -169,3 +169,155 @@ fn a_converter_that_is_not_there_is_refused_as_a_class() {
     );
     assert!(create(SIMPLE_HEADER_CONVERTER, ConverterType::Key, &Properties::new()).is_err());
 }
+
+const CLOUD_EVENTS: &str = "io.debezium.converters.CloudEventsConverter";
+
+/// A change of a table as Debezium tells of it.
+fn change(connector: &str) -> (Arc<Schema>, Value) {
+    let text = || Schema::of(SchemaType::String);
+    let long = || Schema::of(SchemaType::Int64);
+    let row =
+        Schema::structure("n.public.t.Value", vec![field("id", long()), field("v", text().optional().or("d".into()))]);
+    let row = row.optional();
+    let source = Schema::structure(
+        "io.debezium.connector.postgresql.Source",
+        vec![
+            field("version", text()),
+            field("connector", text()),
+            field("name", text()),
+            field("ts_ms", long()),
+            field("snapshot", text().optional().or("false".into())),
+            field("db", text()),
+            field("sequence", text().optional()),
+            field("txId", long().optional()),
+            field("lsn", long().optional()),
+            field("origin_lsn", long().optional()),
+        ],
+    );
+    let transaction = Schema::structure(
+        "event.block",
+        vec![field("id", text()), field("total_order", long()), field("data_collection_order", long())],
+    );
+    let envelope = Arc::new(Schema::structure(
+        "n.public.t.Envelope",
+        vec![
+            field("before", row.clone()),
+            field("after", row.clone()),
+            field("source", source.clone()),
+            field("transaction", transaction.clone().optional()),
+            field("op", text()),
+        ],
+    ));
+    let of = |schema: Schema, values| Value::Struct(Struct::new(Arc::new(schema), values));
+    let values = vec![
+        "3.7.0.Final".into(),
+        connector.into(),
+        "n".into(),
+        Value::Int64(1_709_212_455_500),
+        Value::Null,
+        "d".into(),
+        "[null,\"7\"]".into(),
+        Value::Int64(700),
+        Value::Int64(7),
+    ];
+    let value = vec![
+        Value::Null,
+        of(row, vec![Value::Int64(1)]),
+        of(source, values),
+        of(transaction, vec!["700:7".into(), Value::Int64(1), Value::Int64(2)]),
+        "c".into(),
+    ];
+    let value = Value::Struct(Struct::new(Arc::clone(&envelope), value));
+    (envelope, value)
+}
+
+fn cloud_event(properties: &[(&str, &str)], headers: &[(&str, &str)]) -> Result<String, String> {
+    let (schema, value) = change("postgresql");
+    let properties = properties.iter().copied().collect::<Properties>();
+    let mut converter = create(CLOUD_EVENTS, ConverterType::Value, &properties).unwrap();
+    let header = |(name, text): &(&str, &str)| ((*name).to_owned(), Some(Bytes::copy_from_slice(text.as_bytes())));
+    converter.heed_headers(&headers.iter().map(header).collect());
+    let made = converter.convert("topic", Some(&schema), &value).map_err(|error| error.to_string())?;
+    Ok(made.map_or_else(|| "<null>".to_owned(), |bytes| String::from_utf8(bytes.to_vec()).unwrap()))
+}
+
+#[test]
+fn a_change_as_a_cloud_event() {
+    let attributes = concat!(
+        r#"{"id":"name:n;lsn:7;txId:700;sequence:[null,\"7\"]","source":"/debezium/postgresql/n","specversion":"1.0","#,
+        r#""type":"io.debezium.connector.postgresql.DataChangeEvent","time":"2024-02-29T13:14:15.500Z","#,
+        r#""datacontenttype":"application/json","#,
+    );
+    let extensions = concat!(
+        r#""iodebeziumop":"c","iodebeziumversion":"3.7.0.Final","iodebeziumconnector":"postgresql","iodebeziumname":"n","#,
+        r#""iodebeziumtsms":"1709212455500","iodebeziumsnapshot":"false","iodebeziumdb":"d","iodebeziumsequence":"[null,\"7\"]","#,
+        r#""iodebeziumtxId":"700","iodebeziumlsn":"7","iodebeziumoriginlsn":null,"iodebeziumtxid":"700:7","#,
+        r#""iodebeziumtxtotalorder":"1","iodebeziumtxdatacollectionorder":"2","#,
+    );
+    let row = concat!(
+        r#"{"type":"struct","fields":[{"type":"int64","optional":false,"field":"id"},{"type":"string","optional":true,"#,
+        r#""default":"d","field":"v"}],"optional":true,"name":"n.public.t.Value","field":"#,
+    );
+    let schema = format!(
+        r#"{{"type":"struct","fields":[{row}"before"}},{row}"after"}}],"optional":false,"name":"io.debezium.connector.postgresql.Data"}}"#
+    );
+    let rows = r#"{"before":null,"after":{"id":1,"v":"d"}}"#;
+    assert_eq!(
+        cloud_event(&[], &[]),
+        Ok(format!(r#"{attributes}{extensions}"data":{{"schema":{schema},"payload":{rows}}}}}"#))
+    );
+    let plain = ("json.schemas.enable", "false");
+    assert_eq!(cloud_event(&[plain], &[]), Ok(format!(r#"{attributes}{extensions}"data":{rows}}}"#)));
+    let bare = [plain, ("extension.attributes.enable", "false"), ("json.replace.null.with.default", "false")];
+    let rows = r#"{"before":null,"after":{"id":1,"v":null}}"#;
+    assert_eq!(cloud_event(&bare, &[]), Ok(format!(r#"{attributes}"data":{rows}}}"#)));
+}
+
+#[test]
+fn attributes_of_cloud_events_come_from_headers() {
+    let text = |text: &str| format!(r#"{{"schema":{{"type":"string","optional":false}},"payload":"{text}"}}"#);
+    let properties = [
+        ("metadata.source", "value,id:header,type:generate,dataSchemaName:header,traceparent:header"),
+        ("opentelemetry.tracing.attributes.enable", "true"),
+        ("schema.data.name.source.header.enable", "true"),
+        ("extension.attributes.enable", "false"),
+    ];
+    let (first, second, trace) = (text("first"), text("second"), text("00-1"));
+    let headers = [("id", &*first), ("traceparent", &trace), ("dataSchemaName", &second), ("id", &second)];
+    let made = cloud_event(&properties, &headers).unwrap();
+    assert!(made.starts_with(r#"{"id":"second","source":"/debezium/postgresql/n""#), "{made}");
+    assert!(made.contains(r#""datacontenttype":"application/json","traceparent":"00-1","data":{"schema""#), "{made}");
+    assert!(made.contains(r#""optional":false,"name":"second"},"payload":{"before""#), "{made}");
+
+    let fails = |headers: &[(&str, &str)]| cloud_event(&properties, headers).unwrap_err();
+    assert_eq!(fails(&[]), "Header `id` was not provided");
+    assert!(fails(&[("id", "first")]).starts_with("Converting byte[] to Kafka Connect data failed"));
+    let number = r#"{"schema":{"type":"int32"},"payload":1}"#;
+    assert_eq!(fails(&[("id", number)]), "class java.lang.Integer cannot be cast to class java.lang.String");
+    let no_trace = [("id", &*first), ("dataSchemaName", &second)];
+    let null = "Invalid value: null used for required field: \"traceparent\", schema type: STRING";
+    assert_eq!(fails(&no_trace), null);
+    let by_value = [("metadata.source", "value")];
+    assert_eq!(cloud_event(&by_value, &[]), Err(null.replace("traceparent", "id")));
+    let by_header = [("metadata.source", "header,id:generate,type:generate")];
+    assert_eq!(cloud_event(&by_header, &[("op", &first)]), Ok("<null>".to_owned()));
+}
+
+#[test]
+fn only_changes_of_postgresql_become_cloud_events() {
+    let of = |schema: Option<&Arc<Schema>>, value: &Value| converted(CLOUD_EVENTS, &[], schema, value);
+    let text = Arc::new(Schema::of(SchemaType::String));
+    assert_eq!(of(None, &Value::Null), Ok("<null>".to_owned()));
+    assert_eq!(of(None, &"text".into()), Ok("<null>".to_owned()));
+    assert_eq!(
+        of(Some(&Arc::new(Schema::of(SchemaType::String).named("k.Key"))), &"text".into()),
+        Ok("<null>".to_owned())
+    );
+    assert!(of(Some(&text), &"text".into()).is_err());
+    let (schema, value) = change("mysql");
+    assert_eq!(
+        of(Some(&schema), &value),
+        Err("No usable CloudEvents converters for connector type \"mysql\"".to_owned())
+    );
+    assert!(create(CLOUD_EVENTS, ConverterType::Header, &Properties::new()).is_err());
+}

@@ -31,8 +31,10 @@ pub(crate) fn normalise(records: &[Read], signal: Option<&str>, collapse: Option
         let collapsed = collapse.as_ref().is_some_and(|pattern| pattern.is_match(&record.topic));
         let mut own = BTreeSet::new();
         let ids = if collapsed { &mut own } else { &mut ids };
-        change(payload(&mut key), ids);
-        change(payload(&mut value), ids);
+        for side in [&mut key, &mut value] {
+            change_cloud_event(payload(side), ids);
+            change(payload(side), ids);
+        }
         let headers: Vec<Json> = record
             .headers
             .iter()
@@ -153,10 +155,48 @@ fn change_source(source: &mut Map<String, Json>, ids: &mut BTreeSet<i64>) {
     }
 }
 
+/// The attributes of a CloudEvent.
+fn change_cloud_event(event: &mut Json, ids: &mut BTreeSet<i64>) {
+    let Some(map) = event.as_object_mut().filter(|map| map.contains_key("specversion")) else { return };
+    let text = |map: &Map<String, Json>, name: &str| map.get(name).and_then(Json::as_str).map(str::to_owned);
+    let id = text(map, "id").unwrap_or_default();
+    if let (true, Some((place, sequence))) = (id.starts_with("name:"), id.split_once(";sequence:")) {
+        let place = Regex::new(r"lsn:\d+;txId:\d+").unwrap().replace(place, "lsn:<lsn>;txId:<txId>");
+        map.insert("id".into(), format!("{place};sequence:{}", DIGITS.replace_all(sequence, "<lsn>")).into());
+    }
+    let known = [("time", "<ts>"), ("iodebeziumtsms", "<ts>"), ("iodebeziumtsus", "<ts>"), ("iodebeziumtsns", "<ts>")];
+    for (name, stand_in) in known.into_iter().chain([("iodebeziumversion", "<version>"), ("iodebeziumlsn", "<lsn>")]) {
+        if text(map, name).is_some() {
+            map.insert(name.into(), stand_in.into());
+        }
+    }
+    if let Some(sequence) = text(map, "iodebeziumsequence") {
+        map.insert("iodebeziumsequence".into(), DIGITS.replace_all(&sequence, "<lsn>").into_owned().into());
+    }
+    if let Some(id) = map.get("iodebeziumtxId").and_then(number) {
+        let changed = if map["iodebeziumsnapshot"] == "false" { tx(id, ids) } else { json!("<txId>") };
+        map.insert("iodebeziumtxId".into(), changed);
+    }
+    if let Some(changed) = text(map, "iodebeziumtxid").and_then(|id| named_tx(&id, ids)) {
+        map.insert("iodebeziumtxid".into(), changed);
+    }
+}
+
 fn header(name: &str, mut value: Json, ids: &mut BTreeSet<i64>) -> Json {
     let base = name.strip_prefix("__").unwrap_or(name);
     let inner = payload(&mut value);
+    if let Some(source) = inner.as_object_mut().filter(|map| map.contains_key("connector")) {
+        change_source(source, ids);
+        return value;
+    }
     let changed = match base {
+        "transaction" => match inner["id"].as_str().and_then(|id| named_tx(id, ids)) {
+            Some(changed) => {
+                inner["id"] = changed;
+                return value;
+            }
+            None => return value,
+        },
         _ if TIMESTAMP.is_match(base) && number(inner).is_some() => json!("<ts>"),
         "lsn" | "source_lsn" | "source.lsn" if number(inner).is_some() => json!("<lsn>"),
         "txId" | "source_txId" if number(inner).is_some() => tx(number(inner).unwrap(), ids),

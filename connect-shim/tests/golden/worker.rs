@@ -8,8 +8,10 @@ use brooklet_connect_shim::connector_config::Properties;
 use brooklet_connect_shim::converters::{self, Converter, ConverterType};
 use brooklet_connect_shim::data::{OffsetMap, SourceRecord};
 use brooklet_connect_shim::debezium::PostgresConnectorTask;
+use brooklet_connect_shim::destination::OutgoingHeaders;
 use brooklet_connect_shim::source::{BoxFuture, RecordSink, SourceTask, TaskError};
 use brooklet_connect_shim::transforms::TransformationChain;
+use bytes::Bytes;
 use serde_json::Value as Json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -87,6 +89,8 @@ struct Sink {
     value: Box<dyn Converter>,
     header: Box<dyn Converter>,
     partitions: i32,
+    /// Whether what cannot be converted is left out (`errors.tolerance`).
+    tolerates: bool,
     open: Vec<Read>,
     stored: Arc<Mutex<Stored>>,
 }
@@ -108,6 +112,7 @@ impl Sink {
             value: converter("value.converter", json, ConverterType::Value),
             header: converter("header.converter", simple, ConverterType::Header),
             partitions: properties.get("topic.creation.default.partitions").map_or(1, |count| count.parse().unwrap()),
+            tolerates: properties.get("errors.tolerance").is_some_and(|tolerance| tolerance == "all"),
             open: Vec::new(),
             stored,
         }
@@ -117,19 +122,25 @@ impl Sink {
         let failed = |error: &dyn std::fmt::Display| TaskError::Failed(error.to_string());
         let Some(record) = self.chain.apply(record).map_err(|error| failed(&error))? else { return Ok(()) };
         let topic = record.topic.to_string();
-        let key = self.key.convert(&topic, record.key_schema.as_ref(), &record.key).map_err(|error| failed(&error))?;
-        let value =
-            self.value.convert(&topic, record.value_schema.as_ref(), &record.value).map_err(|error| failed(&error))?;
         let mut headers = Vec::new();
         for header in &record.headers {
             let bytes = self.header.convert(&topic, header.schema.as_ref(), &header.value);
-            headers.push((header.name.to_string(), bytes.map_err(|error| failed(&error))?.map(|bytes| bytes.to_vec())));
+            headers.push((header.name.to_string(), bytes.map_err(|error| failed(&error))?));
         }
+        let headers: OutgoingHeaders = headers.into();
+        self.key.heed_headers(&headers);
+        self.value.heed_headers(&headers);
+        let key = self.key.convert(&topic, record.key_schema.as_ref(), &record.key).map_err(|error| failed(&error))?;
+        let value =
+            self.value.convert(&topic, record.value_schema.as_ref(), &record.value).map_err(|error| failed(&error))?;
         let partition = record.partition.unwrap_or_else(|| match &key {
             Some(key) if self.partitions > 1 => (murmur2(key) & 0x7FFF_FFFF) % self.partitions,
             _ => 0,
         });
         let (key, value) = (key.map(|bytes| bytes.to_vec()), value.map(|bytes| bytes.to_vec()));
+        let owned =
+            |(name, bytes): &(String, Option<Bytes>)| (name.clone(), bytes.as_ref().map(|bytes| bytes.to_vec()));
+        let headers = headers.iter().map(owned).collect();
         self.open.push(Read { topic, partition, key, value, headers, timestamp: record.timestamp });
         Ok(())
     }
@@ -137,7 +148,15 @@ impl Sink {
 
 impl RecordSink for Sink {
     fn send(&mut self, records: Vec<SourceRecord>) -> BoxFuture<'_, Result<(), TaskError>> {
-        Box::pin(async move { records.into_iter().try_for_each(|record| self.write(record)) })
+        Box::pin(async move {
+            for record in records {
+                match self.write(record) {
+                    Err(_) if self.tolerates => {}
+                    written => written?,
+                }
+            }
+            Ok(())
+        })
     }
 
     fn commit(&mut self, offset: &OffsetMap) -> BoxFuture<'_, Result<(), TaskError>> {

@@ -187,40 +187,43 @@ fn array_type(column: &Column, types: &TypeRegistry, options: &ConversionOptions
     }
     let element = Column { type_oid: root.oid, optional: true, ..column.clone() };
     let (schema, converter) = field_type(&element, types, options)?;
-    let known = matches!(
-        root.oid,
-        oid::INT2
-            | oid::INT4
-            | oid::INT8
-            | oid::OID
-            | oid::CHAR
-            | oid::VARCHAR
-            | oid::TEXT
-            | oid::BPCHAR
-            | oid::INET
-            | oid::CIDR
-            | oid::MACADDR
-            | oid::MACADDR8
-            | oid::TSRANGE
-            | oid::TSTZRANGE
-            | oid::DATERANGE
-            | oid::INT4RANGE
-            | oid::NUMRANGE
-            | oid::INT8RANGE
-            | oid::NUMERIC
-            | oid::FLOAT4
-            | oid::FLOAT8
-            | oid::BOOL
-            | oid::DATE
-            | oid::UUID
-            | oid::JSON
-            | oid::JSONB
-            | oid::TIME
-            | oid::TIMETZ
-            | oid::TIMESTAMP
-            | oid::TIMESTAMPTZ
-            | oid::BYTEA
-    ) || matches!(&*root.name, "geometry" | "geography" | "citext" | "hstore" | "ltree");
+    let is_vector = matches!(column.type_oid, oid::INT2VECTOR | oid::OIDVECTOR);
+    let known = !is_vector
+        && matches!(
+            root.oid,
+            oid::INT2
+                | oid::INT4
+                | oid::INT8
+                | oid::OID
+                | oid::CHAR
+                | oid::VARCHAR
+                | oid::TEXT
+                | oid::BPCHAR
+                | oid::INET
+                | oid::CIDR
+                | oid::MACADDR
+                | oid::MACADDR8
+                | oid::TSRANGE
+                | oid::TSTZRANGE
+                | oid::DATERANGE
+                | oid::INT4RANGE
+                | oid::NUMRANGE
+                | oid::INT8RANGE
+                | oid::NUMERIC
+                | oid::FLOAT4
+                | oid::FLOAT8
+                | oid::BOOL
+                | oid::DATE
+                | oid::UUID
+                | oid::JSON
+                | oid::JSONB
+                | oid::TIME
+                | oid::TIMETZ
+                | oid::TIMESTAMP
+                | oid::TIMESTAMPTZ
+                | oid::BYTEA
+        )
+        || matches!(&*root.name, "geometry" | "geography" | "citext" | "hstore" | "ltree");
     let separator = if root.oid == oid::BOX { ';' } else { ',' };
     // Of these it knows the schema, but not what its driver makes of elements.
     let shapes = [oid::BOX, oid::LSEG, oid::PATH, oid::POLYGON, oid::CIRCLE, oid::LINE];

@@ -338,7 +338,7 @@ mod tests {
             (vec![utc, ("include.list", "customers")], "Invalid include list format."),
             (vec![utc, ("include.list", "source:a-b")], "Invalid include list format."),
             (vec![utc, ("include.list", "source:a:b,source:c:d")], "Invalid include list format."),
-            (vec![utc, ("exclude.list", "a:b:c")], "Invalid exclude list format."),
+            (vec![utc, ("exclude.list", "a:b,c:d:e")], "Invalid exclude list format."),
             (vec![utc, ("exclude.list", "a(:b")], "Invalid value a(:b for configuration exclude.list"),
             (vec![utc, ("include.list", "a:b"), ("exclude.list", "a:b")], "Both include and exclude lists"),
         ] {

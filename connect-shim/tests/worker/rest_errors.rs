@@ -126,6 +126,24 @@ async fn secrets_are_hidden_where_connect_hides_them() {
 }
 
 #[tokio::test]
+async fn a_converter_that_needs_avro_is_refused_before_its_task_fails() {
+    let worker = Worker::start(MemoryDestination::default()).await;
+    let class = "io.debezium.converters.CloudEventsConverter";
+    let config = json!({
+        "name": "n", "connector.class": CLASS, "value.converter": class, "value.converter.serializer.type": "avro",
+        "value.converter.data.serializer.type": "avro", "key.converter": class,
+    });
+    let refused = worker.send("POST", "/connectors", &json!({"name": "n", "config": config}).to_string()).await;
+    assert_eq!(refused.status, 400);
+    for name in ["serializer.type", "data.serializer.type"] {
+        let message = format!("Invalid value avro for configuration {name}: Avro is not available");
+        assert!(refused.body.contains(&message), "{}", refused.body);
+    }
+    // As in a real worker, it tells of no properties.
+    assert_eq!(worker.get(&format!("/connector-plugins/{class}/config")).await, json!([]));
+}
+
+#[tokio::test]
 async fn levels_of_loggers_are_set_with_those_below() {
     let worker = Worker::start(MemoryDestination::default()).await;
     let changed = worker.send("PUT", "/admin/loggers/io.debezium", r#"{"level": "debug"}"#).await.json();

@@ -120,8 +120,10 @@ impl CloudEventsConverter {
         let sources = &self.config.sources;
         let by_headers = sources.global == MetadataSource::Header;
         let source = if by_headers { self.header("source")? } else { required(record, "source")?.clone() };
-        let Value::Struct(source) = source else {
-            return Err(DataError::new("Field 'source' is not of type STRUCT"));
+        let source = match source {
+            Value::Struct(source) => source,
+            other if by_headers => return Err(no_cast(&other, "org.apache.kafka.connect.data.Struct")),
+            _ => return Err(DataError::new("Field 'source' is not of type STRUCT")),
         };
         let connector = text_of(required(&source, "connector")?);
         if connector != "postgresql" {
@@ -258,9 +260,7 @@ impl CloudEventsConverter {
         match self.header(name)? {
             Value::String(text) => Ok((*text).to_owned()),
             Value::Null => Err(null(field)),
-            other => {
-                Err(DataError::new(format!("class {} cannot be cast to class java.lang.String", other.java_class())))
-            }
+            other => Err(no_cast(&other, "java.lang.String")),
         }
     }
 }
@@ -296,6 +296,10 @@ fn attribute_name(field: &str) -> String {
 
 fn required<'v>(value: &'v Struct, name: &str) -> Result<&'v Value, DataError> {
     value.get_or_default(name).ok_or_else(|| DataError::new(format!("{name} is not a valid field name")))
+}
+
+fn no_cast(value: &Value, class: &str) -> DataError {
+    DataError::new(format!("class {} cannot be cast to class {class}", value.java_class()))
 }
 
 fn null(field: &str) -> DataError {

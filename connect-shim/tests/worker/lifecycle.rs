@@ -57,6 +57,29 @@ async fn a_connector_pauses_resumes_and_stops() {
 }
 
 #[tokio::test]
+async fn a_converter_sees_the_headers_that_transforms_add() {
+    let worker = Worker::start(MemoryDestination::default()).await;
+    let insert = "org.apache.kafka.connect.transforms.InsertHeader";
+    let properties = [
+        ("value.converter", "io.debezium.converters.CloudEventsConverter"),
+        ("value.converter.metadata.source", "header"),
+        ("header.converter", "org.apache.kafka.connect.json.JsonConverter"),
+        ("transforms", "source,op"),
+        ("transforms.source.type", insert),
+        ("transforms.source.header", "source"),
+        ("transforms.source.value.literal", "no struct"),
+        ("transforms.op.type", insert),
+        ("transforms.op.header", "op"),
+        ("transforms.op.value.literal", "c"),
+    ];
+    worker.create("n", &properties).await;
+    eventually(|| async { worker.states("n").await.1.as_deref() == Some("FAILED") }).await;
+    let trace = worker.get("/connectors/n/tasks/0/status").await["trace"].to_string();
+    let refused = "class java.lang.String cannot be cast to class org.apache.kafka.connect.data.Struct";
+    assert!(trace.contains(refused), "{trace}");
+}
+
+#[tokio::test]
 async fn a_restart_says_what_it_restarts() {
     let worker = Worker::start(MemoryDestination::default()).await;
     worker.create("n", &[]).await;

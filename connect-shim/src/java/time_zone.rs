@@ -1,42 +1,23 @@
-//! Time zones as `java.time.ZoneId` knows them: by a name of the tz database, or by an offset.
-//!
-//! `time_zones.txt` is what Java itself says of each zone, written by `TimeZoneTable.java`, which also tells how to read it.
+//! Time zones as `java.time.ZoneId` knows them: by a name of the tz database, or by an offset. The names below `SystemV/`, which only
+//! Java has, are unknown here.
 
-use super::calendar::{civil_of_day, day_of_civil};
+use jiff::Timestamp;
+use jiff::tz::{self, AmbiguousOffset, Offset};
 
-const TABLE: &str = include_str!("time_zones.txt");
+/// Names that the old class `java.util.TimeZone` knows, and `ZoneId` does not.
+const SHORT_NAMES: [&str; 28] = [
+    "ACT", "AET", "AGT", "ART", "AST", "BET", "BST", "CAT", "CNT", "CST", "CTT", "EAT", "ECT", "EST", "HST", "IET",
+    "IST", "JST", "MIT", "MST", "NET", "NST", "PLT", "PNT", "PRT", "PST", "SST", "VST",
+];
 
-/// 1900-01-01, from which the table counts.
-const START: i64 = -2_208_988_800;
-
-/// A zone's offsets from UTC, in seconds to the east, at all times.
+/// A zone's offsets from UTC at all times.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TimeZone {
-    /// The offset before the first transition.
-    oldest: i32,
-    /// From when on, in seconds since 1970, which offset is in use.
-    transitions: Vec<(i64, i32)>,
-    /// What happens in each year after those.
-    rules: Vec<Rule>,
-}
-
-/// A transition of every year (`ZoneOffsetTransitionRule`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rule {
-    month: u32,
-    /// The day of the month; below zero it counts from the month's end, so that -1 is the last one.
-    day: i32,
-    /// 1 is Monday: the first such on or behind the day, or the last on or before it if that counts from the end; 0 is the day.
-    weekday: i64,
-    /// Seconds since that day's midnight in UTC.
-    seconds: i64,
-    offset: i32,
-}
+pub(crate) struct TimeZone(tz::TimeZone);
 
 impl TimeZone {
     /// Whether a name means something to `ZoneId` or to `java.util.TimeZone`, or is an offset such as `+08:00`.
     pub(crate) fn is_available(name: &str) -> bool {
-        offset_parts(name).is_some() || described(name).is_some()
+        offset_parts(name).is_some() || SHORT_NAMES.contains(&name) || named(name).is_some()
     }
 
     /// The zone of a name or an offset (`ZoneId.of`).
@@ -44,119 +25,41 @@ impl TimeZone {
     /// # Errors
     /// Java's message for what is none.
     pub(crate) fn of(name: &str) -> Result<Self, String> {
+        let unknown = || format!("Unknown time-zone ID: {name}");
         if let Some((sign, parts)) = offset_parts(name) {
-            let oldest = sign * offset(parts)?;
-            return Ok(Self { oldest, transitions: Vec::new(), rules: Vec::new() });
+            let offset = Offset::from_seconds(sign * offset(parts)?).map_err(|_| unknown())?;
+            return Ok(Self(tz::TimeZone::fixed(offset)));
         }
-        described(name).and_then(parse).ok_or_else(|| format!("Unknown time-zone ID: {name}"))
+        named(name).filter(|_| !SHORT_NAMES.contains(&name)).map(Self).ok_or_else(unknown)
     }
 
-    /// The offset at a moment, in seconds since 1970.
+    /// The offset at a moment, in seconds since 1970; the offset in seconds to the east.
     pub(crate) fn offset_at(&self, moment: i64) -> i32 {
-        self.offset_before(moment, |at, _, _| at)
+        self.0.to_offset(timestamp(moment)).seconds()
     }
 
     /// The offset of a local time, given as seconds since 1970 as if it were in UTC. One that is skipped, or comes twice, has the
     /// offset from before (`ZoneRules.getOffset`).
     pub(crate) fn offset_of_local(&self, local: i64) -> i32 {
-        self.offset_before(local, |at, before, after| at + i64::from(before.max(after)))
-    }
-
-    /// The offset that is in use before the first transition whose `place` lies behind `time`.
-    fn offset_before(&self, time: i64, place: impl Fn(i64, i32, i32) -> i64) -> i32 {
-        let mut before = self.oldest;
-        // Far from its place no transition matters, whatever the offsets.
-        let near = self.transitions.partition_point(|(at, _)| *at < time.saturating_sub(2 * 86_400));
-        if let Some((_, offset)) = near.checked_sub(1).and_then(|last| self.transitions.get(last)) {
-            before = *offset;
-        }
-        let mut last = None;
-        let later = self.transitions[near..].iter().copied();
-        for (at, after) in later {
-            if time < place(at, before, after) {
-                return before;
-            }
-            (before, last) = (after, Some(at));
-        }
-        let last = last.or_else(|| self.transitions.last().map(|(at, _)| *at)).unwrap_or(i64::MIN);
-        for (at, after) in self.of_rules(time) {
-            if at <= last {
-                continue;
-            }
-            if time < place(at, before, after) {
-                return before;
-            }
-            before = after;
-        }
-        before
-    }
-
-    /// The transitions by rules in the years around a time, in order.
-    fn of_rules(&self, time: i64) -> impl Iterator<Item = (i64, i32)> + '_ {
-        let (year, _, _) = civil_of_day(time.div_euclid(86_400));
-        (year - 1..=year + 1).flat_map(|year| self.rules.iter().map(move |rule| (rule.moment(year), rule.offset)))
-    }
-}
-
-impl Rule {
-    fn moment(&self, year: i64) -> i64 {
-        let weekday_of = |day: i64| (day + 3).rem_euclid(7) + 1;
-        let day = if self.day < 0 {
-            let (next_year, next) = if self.month == 12 { (year + 1, 1) } else { (year, self.month + 1) };
-            let day = day_of_civil(next_year, next, 1) + i64::from(self.day);
-            let back = (weekday_of(day) - self.weekday).rem_euclid(7);
-            if self.weekday == 0 { day } else { day - back }
-        } else {
-            let day = day_of_civil(year, self.month, self.day.unsigned_abs());
-            let ahead = (self.weekday - weekday_of(day)).rem_euclid(7);
-            if self.weekday == 0 { day } else { day + ahead }
+        let local = Offset::UTC.to_datetime(timestamp(local));
+        let before = match self.0.to_ambiguous_timestamp(local).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset,
+            AmbiguousOffset::Gap { before, .. } | AmbiguousOffset::Fold { before, .. } => before,
         };
-        day * 86_400 + self.seconds
+        before.seconds()
     }
 }
 
-/// What the table says of a name; `?` if it is one of those that only the old class knows.
-fn described(name: &str) -> Option<&'static str> {
-    let of = |name: &str| {
-        let mut lines = TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
-        lines.find(|(known, _)| *known == name).map(|(_, described)| described)
-    };
-    let found = of(name)?;
-    found.strip_prefix('=').map_or(Some(found), of)
+/// A zone of the tz database. Java heeds whether letters are capitals.
+fn named(name: &str) -> Option<tz::TimeZone> {
+    let zone = tz::TimeZone::get(name).ok()?;
+    (zone.iana_name() == Some(name) && !matches!(name, "Etc/Unknown" | "Factory" | "posixrules")).then_some(zone)
 }
 
-fn parse(described: &str) -> Option<TimeZone> {
-    let mut words = described.split(' ');
-    let offsets: Vec<i32> = words.next()?.split(',').map(|one| one.parse().ok()).collect::<Option<_>>()?;
-    let mut zone = TimeZone { oldest: *offsets.first()?, transitions: Vec::new(), rules: Vec::new() };
-    for word in words {
-        if word.contains(',') {
-            zone.rules.push(parse_rule(word)?);
-            continue;
-        }
-        let mut at = START;
-        for one in word.split_inclusive(|letter: char| letter.is_ascii_uppercase()) {
-            let (number, letter) = one.split_at(one.len() - 1);
-            at += match number.strip_prefix('.') {
-                Some(seconds) => i64::from_str_radix(seconds, 36).ok()?,
-                None => i64::from_str_radix(number, 36).ok()? * 900,
-            };
-            zone.transitions.push((at, *offsets.get(usize::from(letter.bytes().next()? - b'A'))?));
-        }
-    }
-    Some(zone)
-}
-
-fn parse_rule(word: &str) -> Option<Rule> {
-    let mut numbers = word.split(',').map(|one| one.parse::<i64>().ok());
-    let mut next = || numbers.next().flatten();
-    Some(Rule {
-        month: u32::try_from(next()?).ok()?,
-        day: i32::try_from(next()?).ok()?,
-        weekday: next()?,
-        seconds: next()?,
-        offset: i32::try_from(next()?).ok()?,
-    })
+/// A moment in seconds since 1970. Those in years that the database does not reach have its first or last year's offsets.
+fn timestamp(seconds: i64) -> Timestamp {
+    let nearest = if seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_second(seconds).unwrap_or(nearest)
 }
 
 /// The sign, hours, minutes and seconds of `+HH:MM` or `+HH:MM:SS`.
@@ -195,23 +98,24 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::java::calendar::day_of_civil;
 
     fn local(year: i64, month: u32, day: u32, hour: i64, minute: i64) -> i64 {
         day_of_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60
     }
 
     #[test]
-    fn every_zone_of_the_table_can_be_read() {
-        let names = TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' '));
-        let mut count = 0;
-        for (name, described) in names {
-            assert!(TimeZone::is_available(name), "{name}");
-            assert_eq!(TimeZone::of(name).is_ok(), described != "?", "{name}");
-            count += 1;
+    fn names_are_those_that_java_knows() {
+        for name in ["Europe/Berlin", "UTC", "GMT0", "Etc/GMT+12", "US/Pacific", "Asia/Calcutta", "CET", "Zulu"] {
+            assert!(TimeZone::is_available(name) && TimeZone::of(name).is_ok(), "{name}");
         }
-        assert!(count > 600);
-        assert!(!TimeZone::is_available("Mars/Olympus"));
-        assert_eq!(TimeZone::of("PST"), Err("Unknown time-zone ID: PST".to_owned()));
+        for short in ["PST", "EST"] {
+            assert!(TimeZone::is_available(short));
+            assert_eq!(TimeZone::of(short), Err(format!("Unknown time-zone ID: {short}")));
+        }
+        for none in ["Mars/Olympus", "europe/berlin", "Factory", ""] {
+            assert!(!TimeZone::is_available(none), "{none}");
+        }
     }
 
     #[test]

@@ -170,6 +170,38 @@ fn a_converter_that_is_not_there_is_refused_as_a_class() {
     assert!(create(SIMPLE_HEADER_CONVERTER, ConverterType::Key, &Properties::new()).is_err());
 }
 
+#[test]
+fn bytes_pass_and_what_is_none_goes_to_another_converter() {
+    const BINARY: &str = "io.debezium.converters.BinaryDataConverter";
+    const BYTE_ARRAY: &str = "io.debezium.converters.ByteArrayConverter";
+    let bytes = Arc::new(Schema::of(SchemaType::Bytes));
+    let text = Arc::new(Schema::of(SchemaType::String));
+    let payload = Value::Bytes(vec![0, 1, 0xff].into());
+    let delegating = [
+        ("delegate.converter.type", "org.apache.kafka.connect.json.JsonConverter"),
+        ("delegate.converter.type.schemas.enable", "false"),
+    ];
+    let convert = |class: &str, properties: &[(&str, &str)], schema: Option<&Arc<Schema>>, value: &Value| {
+        let properties = properties.iter().copied().collect();
+        create(class, ConverterType::Value, &properties).unwrap().convert("t", schema, value).map_err(|e| e.to_string())
+    };
+    for properties in [&[][..], &delegating] {
+        let made = convert(BINARY, properties, Some(&bytes), &payload);
+        assert_eq!(made.unwrap().as_deref(), Some(&[0, 1, 0xff][..]));
+        for class in [BINARY, BYTE_ARRAY] {
+            assert_eq!(convert(class, properties, None, &Value::Null), Ok(None));
+        }
+    }
+    let refused = convert(BINARY, &[], Some(&text), &"a".into());
+    assert_eq!(refused, Err("A t of type 'a' requires a delegate.converter.type to be configured".to_owned()));
+    let json = convert(BINARY, &delegating, Some(&text), &"a".into());
+    assert_eq!(json.unwrap().as_deref(), Some(&br#""a""#[..]));
+    // What Debezium has for bytes is no array of them.
+    assert!(convert(BYTE_ARRAY, &[], Some(&bytes), &payload).is_err());
+    let json = convert(BYTE_ARRAY, &delegating, Some(&bytes), &payload);
+    assert_eq!(json.unwrap().as_deref(), Some(&br#""AAH/""#[..]));
+}
+
 const CLOUD_EVENTS: &str = "io.debezium.converters.CloudEventsConverter";
 
 /// A change of a table as Debezium tells of it.

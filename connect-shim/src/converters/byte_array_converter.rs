@@ -1,4 +1,4 @@
-//! `org.apache.kafka.connect.converters.ByteArrayConverter`, and Debezium's two converters of the same kind.
+//! `org.apache.kafka.connect.converters.ByteArrayConverter`.
 
 use std::sync::Arc;
 
@@ -9,22 +9,17 @@ use crate::connector_config::{ConfigError, Properties};
 use crate::data::{DataError, Schema, SchemaType, Value};
 
 /// Passes bytes on.
-struct ByteArrayConverter {
-    /// Whether texts are taken for their bytes (`io.debezium.converters.BinaryDataConverter`).
-    takes_texts: bool,
-}
+struct ByteArrayConverter;
 
 impl Converter for ByteArrayConverter {
     fn convert(&mut self, _: &str, schema: Option<&Arc<Schema>>, value: &Value) -> Result<Option<Bytes>, DataError> {
-        let fits = |kind: &SchemaType| *kind == SchemaType::Bytes || self.takes_texts && *kind == SchemaType::String;
-        if let Some(schema) = schema.filter(|schema| !fits(&schema.kind)) {
+        if let Some(schema) = schema.filter(|schema| schema.kind != SchemaType::Bytes) {
             let kind = schema.kind.name().to_uppercase();
             return Err(DataError::new(format!("Invalid schema type for ByteArrayConverter: {kind}")));
         }
         match value {
             Value::Null => Ok(None),
             Value::Bytes(bytes) => Ok(Some(bytes.clone())),
-            Value::String(text) if self.takes_texts => Ok(Some(text.to_bytes())),
             other => Err(DataError::new(format!(
                 "ByteArrayConverter is not compatible with objects of type class {}",
                 other.java_class()
@@ -35,10 +30,5 @@ impl Converter for ByteArrayConverter {
 
 #[allow(clippy::unnecessary_wraps)] // one of a table of constructors
 pub(super) fn create(_: &Properties) -> Result<Box<dyn Converter>, ConfigError> {
-    Ok(Box::new(ByteArrayConverter { takes_texts: false }))
-}
-
-#[allow(clippy::unnecessary_wraps)] // one of a table of constructors
-pub(super) fn create_binary_data(_: &Properties) -> Result<Box<dyn Converter>, ConfigError> {
-    Ok(Box::new(ByteArrayConverter { takes_texts: true }))
+    Ok(Box::new(ByteArrayConverter))
 }

@@ -3,6 +3,7 @@
 //! A converter belongs to one task, so that it may keep what it has worked out of a schema. One for Avro is one more
 //! implementation of [`Converter`] and a line in [`create`].
 
+mod binary_data_converter;
 mod byte_array_converter;
 mod cloud_events_config;
 mod cloud_events_converter;
@@ -157,16 +158,16 @@ pub static PLUGINS: &[ConverterPlugin] = &[
         of_debezium: true,
         ..ConverterPlugin::new(
             "io.debezium.converters.BinaryDataConverter",
-            base_config_def,
-            byte_array_converter::create_binary_data,
+            binary_data_converter::config_def,
+            binary_data_converter::create,
         )
     },
     ConverterPlugin {
         of_debezium: true,
         ..ConverterPlugin::new(
             "io.debezium.converters.ByteArrayConverter",
-            base_config_def,
-            byte_array_converter::create,
+            binary_data_converter::config_def,
+            binary_data_converter::create_byte_array,
         )
     },
     ConverterPlugin {

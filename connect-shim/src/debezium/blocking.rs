@@ -13,8 +13,27 @@ use super::snapshot::{self, Snapshot, SnapshotTable};
 use super::streaming::Streaming;
 use crate::postgres::Connection;
 
-/// Pictures tables while the stream waits.
+/// Pictures tables while the stream waits. If that fails the stream goes on, as does Debezium's: who asked for rows that
+/// cannot be had does not end the connector.
 pub(crate) async fn blocking_snapshot(
+    streaming: &mut Streaming<'_>,
+    request: &SnapshotRequest,
+    config: &PostgresConnectorConfig,
+    events: &EventFactory,
+    stop: &CancellationToken,
+) -> Result<(), ConnectorError> {
+    let outcome = picture(streaming, request, config, events, stop).await;
+    match outcome {
+        Err(error @ (ConnectorError::Sink(_) | ConnectorError::Stopped)) => return Err(error),
+        Err(error) => tracing::warn!(%error, "error while executing requested blocking snapshot"),
+        Ok(()) => {}
+    }
+    let offset = streaming.committed().clone();
+    streaming.sink.commit(&offset).await?;
+    Ok(())
+}
+
+async fn picture(
     streaming: &mut Streaming<'_>,
     request: &SnapshotRequest,
     config: &PostgresConnectorConfig,
@@ -51,12 +70,11 @@ pub(crate) async fn blocking_snapshot(
         lsn,
         last_commit: streaming.offset.lsn_commit,
         tx_id,
-        offset: offset.clone(),
+        offset,
         batch_bytes: 0,
         metrics: streaming.metrics,
     };
     picture.run(&tables).await?;
-    streaming.sink.commit(&offset).await?;
     connection.close().await;
     Ok(())
 }

@@ -94,8 +94,10 @@ impl SignalRecord {
     }
 
     fn understand(&self) -> Option<Signal> {
-        let data: Json =
-            if self.data.trim().is_empty() { Json::Null } else { serde_json::from_str(&self.data).ok()? };
+        let data: Json = if self.data.is_empty() { Json::Null } else { serde_json::from_str(&self.data).ok()? };
+        if !data.is_object() && !self.data.is_empty() {
+            return None;
+        }
         // One that is not a text makes the whole signal void.
         let collections = || -> Option<Vec<String>> {
             let list = data.get("data-collections").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();

@@ -25,9 +25,13 @@ fn parse(line: &str) -> Option<SignalRecord> {
         tracing::warn!("a line of the signal file is not JSON");
         return None;
     };
-    let text = |name: &str| json.get(name).and_then(Json::as_str).map(str::to_owned);
-    let data = json.get("data").map(|data| data.as_str().map_or_else(|| data.to_string(), str::to_owned));
-    Some(SignalRecord { id: text("id")?, kind: text("type")?, data: data.unwrap_or_default() })
+    // All three have to be there; numbers and truths are taken for their text, as Jackson does.
+    let text = |name: &str| json.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    let (Some(id), Some(kind), Some(data)) = (text("id"), text("type"), json.get("data")) else {
+        tracing::warn!("a line of the signal file lacks an id, a type or data");
+        return None;
+    };
+    Some(SignalRecord { id, kind, data: data.to_string() })
 }
 
 #[cfg(test)]
@@ -41,5 +45,8 @@ mod tests {
         let signal = parse(r#"{"id":"1","type":"log","data":{"message":"hi"}}"#).unwrap();
         assert_eq!((signal.kind.as_str(), signal.data.as_str()), ("log", r#"{"message":"hi"}"#));
         assert_eq!(parse("not json"), None);
+        assert_eq!(parse(r#"{"id":5,"type":"log","data":{}}"#).map(|signal| signal.id), Some("5".to_owned()));
+        assert_eq!(parse(r#"{"id":"1","type":"pause-snapshot"}"#), None, "data has to be there");
+        assert_eq!(parse(r#"{"id":"1","data":{}}"#), None);
     }
 }

@@ -135,12 +135,14 @@ fn parse(record: &StoredRecord, connector: &str) -> Option<SignalRecord> {
         return None;
     };
     let text = |name: &str| json.get(name).and_then(Json::as_str).map(str::to_owned);
-    let data = json.get("data").filter(|data| !data.is_null());
-    let data = data.map(|data| data.as_str().map_or_else(|| data.to_string(), str::to_owned));
+    let Some(data) = json.get("data").filter(|data| data.is_object()) else {
+        tracing::error!(offset = record.offset, "a signal is skipped, whose data is no object");
+        return None;
+    };
     Some(SignalRecord {
         id: text("id").unwrap_or_default(),
         kind: text("type").unwrap_or_default(),
-        data: data.unwrap_or_default(),
+        data: data.to_string(),
     })
 }
 

@@ -74,18 +74,24 @@ impl Snapshot<'_> {
                 ..SnapshotFigures::default()
             };
         });
-        let result = self.read_all(tables).await;
+        let mut batch = Vec::with_capacity(self.config.max_batch_size.min(1024));
+        let result = self.read_all(tables, &mut batch).await;
         let state = if result.is_ok() { SnapshotState::Completed } else { SnapshotState::Aborted };
         self.metrics.update(|figures| {
             figures.snapshot.state = state;
             figures.snapshot.ended_ms = Some(now_micros() / 1000);
             figures.snapshot.table = None;
         });
-        let mut told = Vec::new();
         let kind = if result.is_ok() { "COMPLETED" } else { "ABORTED" };
-        self.tell(kind, Vec::new(), &mut told);
-        if result.is_ok() {
-            self.sink.send(told).await?;
+        self.tell(kind, Vec::new(), &mut batch);
+        // Beside a stream that goes on, what was read before something went wrong stays.
+        let stays = match &result {
+            Err(ConnectorError::Sink(_) | ConnectorError::Stopped) => false,
+            Err(_) => self.waiting.is_some(),
+            Ok(()) => true,
+        };
+        if stays {
+            self.sink.send(batch).await?;
         }
         result
     }
@@ -94,8 +100,11 @@ impl Snapshot<'_> {
         self.events.notifications.send(Notice::initial(kind, data), &self.offset, out);
     }
 
-    async fn read_all(&mut self, tables: &[SnapshotTable]) -> Result<(), ConnectorError> {
-        let mut batch = Vec::with_capacity(self.config.max_batch_size.min(1024));
+    async fn read_all(
+        &mut self,
+        tables: &[SnapshotTable],
+        batch: &mut Vec<SourceRecord>,
+    ) -> Result<(), ConnectorError> {
         // The last record of all is known as such only when no table has another.
         let mut last: Option<SourceRecord> = None;
         let mut all: Vec<String> = tables.iter().map(|table| table.id.to_string()).collect();
@@ -103,13 +112,22 @@ impl Snapshot<'_> {
         // What is in progress is told with a Java set's order of the tables.
         in_hash_order(&mut all, |name| name);
         let set = all.join(",");
-        self.tell("STARTED", Vec::new(), &mut batch);
-        self.tell("DATA_COLLECTIONS_RESOLVED", vec![("data_collections", names.clone())], &mut batch);
+        self.tell("STARTED", Vec::new(), batch);
+        self.tell("DATA_COLLECTIONS_RESOLVED", vec![("data_collections", names.clone())], batch);
         for (place, table) in tables.iter().enumerate() {
             let name = table.id.to_string();
             let data = vec![("current_collection_in_progress", name.clone()), ("data_collections", set.clone())];
-            self.tell("IN_PROGRESS", data, &mut batch);
-            let rows = self.table(table, place, tables.len(), &mut batch, &mut last).await?;
+            self.tell("IN_PROGRESS", data, batch);
+            let rows = match self.table(table, place, tables.len(), batch, &mut last).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    if matches!(error, ConnectorError::Postgres { .. }) {
+                        let data = vec![("scanned_collection", name), ("status", "SQL_EXCEPTION".to_owned())];
+                        self.tell("TABLE_SCAN_COMPLETED", data, batch);
+                    }
+                    return Err(error);
+                }
+            };
             self.metrics.update(|figures| figures.snapshot.remaining_tables -= 1);
             let data = vec![
                 ("scanned_collection", name),
@@ -117,12 +135,12 @@ impl Snapshot<'_> {
                 ("total_rows_scanned", rows.to_string()),
                 ("status", "SUCCEEDED".to_owned()),
             ];
-            self.tell("TABLE_SCAN_COMPLETED", data, &mut batch);
+            self.tell("TABLE_SCAN_COMPLETED", data, batch);
         }
         if let Some(record) = last {
             batch.push(mark(record, SnapshotRecord::Last));
         }
-        self.sink.send(batch).await?;
+        self.sink.send(std::mem::take(batch)).await?;
         Ok(())
     }
 
@@ -286,7 +304,8 @@ fn select_all(table: &CapturedTable, config: &PostgresConnectorConfig) -> String
     let columns = table.table.columns.iter();
     let columns = columns.filter(|column| config.columns.selects(&format!("{id}.{}", column.name)));
     let columns: Vec<String> = columns.map(|column| identifier(&column.name)).collect();
-    let columns = if columns.is_empty() { "NULL".to_owned() } else { columns.join(", ") };
+    // The key is told of even where no column is.
+    let columns = if columns.is_empty() { "*".to_owned() } else { columns.join(", ") };
     format!("SELECT {columns} FROM {}", id.quoted())
 }
 

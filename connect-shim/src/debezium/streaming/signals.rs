@@ -99,6 +99,12 @@ impl Streaming<'_> {
                 let lsn = self.offset.lsn.map(|lsn| lsn.to_string());
                 tracing::info!("{}", message.replace("{}", lsn.as_deref().unwrap_or("-")));
             }
+            Signal::Incremental(_) if self.config.tables.signal_tables.is_empty() && !self.config.read_only => {
+                tracing::warn!(
+                    id = record.id,
+                    "Incremental snapshot is not properly configured: a signalling data collection is not provided"
+                );
+            }
             Signal::Incremental(request) => {
                 let (incremental, mut reader) = self.incremental_reader();
                 incremental.add(&record.id, &request, &mut reader).await?;

@@ -10,6 +10,13 @@ use crate::java::regex::{JavaRegex, compile_ignoring_case};
 #[error("'{0}' is not a regular expression: {1}")]
 pub(crate) struct BadPattern(String, String);
 
+impl BadPattern {
+    /// What Java says of it.
+    pub(crate) fn why(&self) -> &str {
+        &self.1
+    }
+}
+
 /// A list of expressions, any of which has to match the whole name, whatever the case of its letters.
 #[derive(Clone, Default)]
 pub(crate) struct Patterns(Vec<JavaRegex>);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ConfigDefault, ConfigError, ConfigKey, ConfigType, ConfigValue, Properties};
+use super::{ConfigDefault, ConfigError, ConfigKey, ConfigType, ConfigValue, Importance, Properties};
 
 /// A property, what it is set to, and what is wrong with that.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct ConfigInfo {
     pub errors: Vec<String>,
     /// Whether a form shows it.
     pub visible: bool,
+    /// Whether there is such a property.
+    pub known: bool,
 }
 
 impl ConfigInfo {
@@ -24,6 +26,8 @@ impl ConfigInfo {
         let mut errors = Vec::new();
         let parsed = match properties.value(&key.name) {
             Some(text) => key.kind.parse(&key.name, text),
+            // Null where somebody has written so, whatever the default.
+            None if properties.contains(&key.name) => Ok(ConfigValue::Null),
             None if key.default == ConfigDefault::Required => {
                 errors.push(ConfigError::missing(&key.name).to_string());
                 Ok(ConfigValue::Null)
@@ -37,13 +41,19 @@ impl ConfigInfo {
         errors.extend(key.ensure_valid(&value).err().map(|error| error.to_string()));
         // A class that is not there is no value: Connect learns of it while it reads the text.
         let value = if key.kind == ConfigType::Class && !errors.is_empty() { ConfigValue::Null } else { value };
-        Self { key: key.clone(), value: value.shown(), errors, visible: true }
+        Self { key: key.clone(), value: value.shown(), errors, visible: true, known: true }
+    }
+
+    /// What is said of a property of which nothing is known but that it is null.
+    pub fn unknown(name: &str, error: &str) -> Self {
+        let key = ConfigKey::new(name.to_owned(), ConfigType::String, Importance::Low, "");
+        Self { key, value: None, errors: vec![error.to_owned()], visible: true, known: false }
     }
 
     /// As an answer of `config/validate`.
     pub fn to_json(&self) -> Value {
         json!({
-            "definition": definition(&self.key),
+            "definition": if self.known { definition(&self.key) } else { Value::Null },
             "value": {
                 "name": self.key.name,
                 "value": self.value,

@@ -138,12 +138,16 @@ impl Plugins {
         enrich(&mut def, properties);
         let mut groups: Vec<String> = def.groups().iter().map(ToString::to_string).collect();
         let mut configs = def.validate(properties);
+        let own_def = plugin.config_def();
         for (name, _) in properties.iter().filter(|(_, value)| value.is_none()) {
-            if let Some(config) = configs.iter_mut().find(|config| config.key.name == name) {
-                config.errors.push("Null value can not be supplied as the configuration value.".to_owned());
+            let error = "Null value can not be supplied as the configuration value.";
+            match configs.iter_mut().find(|config| config.key.name == name) {
+                Some(config) => config.errors.push(error.to_owned()),
+                // Of a connector's own property its own words are told.
+                None if own_def.key(name).is_some() => {}
+                None => configs.push(ConfigInfo::unknown(name, error)),
             }
         }
-        let own_def = plugin.config_def();
         let own = plugin.validate(properties).await;
         groups.extend(own_def.groups().iter().map(ToString::to_string));
         for info in own {

@@ -1,10 +1,7 @@
 //! The properties that every source connector has (`ConnectorConfig`, `SourceConnectorConfig`), with those of its
 //! transforms and predicates.
 
-use super::{
-    ConfigDef, ConfigError, ConfigKey, ConfigType, ConfigValue, Importance, Properties, Validator, Width,
-    topic_creation,
-};
+use super::{ConfigDef, ConfigError, ConfigKey, ConfigType, ConfigValue, Importance, Properties, Validator, Width};
 use crate::converters::{self, JSON_CONVERTER, SIMPLE_HEADER_CONVERTER};
 use crate::transforms::{PREDICATES, TRANSFORMS, predicate_plugin, transform_plugin};
 
@@ -46,7 +43,6 @@ pub fn source_config_def(version: &str, defaults: &WorkerDefaults, properties: &
 
 /// Adds the properties of the transforms, the predicates and the groups of topics that a config names.
 pub fn enrich(def: &mut ConfigDef, properties: &Properties) {
-    topic_creation::enrich(def, properties);
     enrich_with(def, properties, "transforms", "Transforms", "Transformation", transform_config_def);
     enrich_with(def, properties, "predicates", "Predicates", "Predicate", predicate_config_def);
 }
@@ -337,7 +333,7 @@ fn source() -> ConfigDef {
         .define(
             ConfigKey::new("exactly.once.support", ConfigType::String, Importance::Medium, support)
                 .or("requested")
-                .valid(Validator::InIgnoringCase(&["requested", "required"]))
+                .valid(Validator::InIgnoringCase(&["required", "requested"]))
                 .group(once, 2, Width::Short, "Exactly once support"),
         )
         .define(

@@ -47,6 +47,11 @@ impl TopicCreation {
         Ok(Self { groups })
     }
 
+    /// Whether there are rules.
+    pub fn is_used(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
     /// The topic as it is to be made.
     pub fn topic(&self, name: &str) -> TopicSpec {
         let (partitions, configs) = match self.groups.iter().find(|group| group.takes(name)) {
@@ -88,19 +93,6 @@ fn aliases(properties: &Properties) -> Result<Vec<String>, ConfigError> {
         ConfigValue::List(aliases) => aliases.into_iter().filter(|alias| alias != DEFAULT_GROUP).collect(),
         _ => Vec::new(),
     })
-}
-
-/// Adds the properties of the groups that a config lists.
-pub(super) fn enrich(def: &mut ConfigDef, properties: &Properties) {
-    if !properties.iter().any(|(name, _)| name.starts_with("topic.creation.")) {
-        return;
-    }
-    def.embed("topic.creation.default.", DEFAULT_GROUP, 0, group_config_def(None));
-    let default = group_config_def(None).parse(&properties.with_prefix("topic.creation.default.")).ok();
-    for alias in aliases(properties).unwrap_or_default() {
-        let group = format!("Topic Creation: {alias}");
-        def.embed(&format!("topic.creation.{alias}."), &group, 0, group_config_def(default.as_ref()));
-    }
 }
 
 /// The properties of a group. Those of the default group must be given; others take them from there.

@@ -4,7 +4,7 @@ use axum::http::{StatusCode, header};
 use serde_json::{Map, Value};
 
 use super::error::Refusal;
-use super::json_body::{JsonValue, Node};
+use super::json_body::Node;
 use super::request::{ConnectRequest, encode_path};
 use super::router::{Answer, wants_progress};
 use crate::connector_config::Properties;
@@ -113,7 +113,7 @@ impl CreateConnector {
                 "initial_state" => create.initial_state = initial_state(value, &chain)?,
                 _ => {
                     let known = "3 known properties: \"config\", \"name\", \"initial_state\"";
-                    return Err(body.unrecognized(name, CREATE_REQUEST, known));
+                    return Err(body.unrecognized(name, CREATE_REQUEST, &["name", "config", "initial_state"], known));
                 }
             }
         }
@@ -122,9 +122,8 @@ impl CreateConnector {
 }
 
 fn initial_state(value: &Node, chain: &str) -> Result<Option<TargetState>, String> {
-    let JsonValue::Text(text) = &value.value else {
-        return value.text(chain).map(|_| None);
-    };
+    // A number or a truth is taken for its text.
+    let Some(text) = value.text(chain)? else { return Ok(None) };
     match text.to_ascii_uppercase().as_str() {
         "RUNNING" => Ok(Some(TargetState::Started)),
         "PAUSED" => Ok(Some(TargetState::Paused)),

@@ -51,7 +51,14 @@ impl Node {
         if parser.peek().is_none() {
             return Ok(None);
         }
-        parser.value(0).map(Some)
+        let node = parser.value(0)?;
+        parser.skip_space();
+        if parser.peek().is_some() {
+            // What follows has to be a token, and then is one too many.
+            parser.value(0)?;
+            return Err(format!("Trailing token found after value\n at {}", parser.place(parser.at)));
+        }
+        Ok(Some(node))
     }
 
     /// Whether it is null.
@@ -103,12 +110,52 @@ impl Node {
     }
 
     /// Jackson's message for a member that no field of a Java class takes: it is told once the whole object was read.
-    pub(super) fn unrecognized(&self, field: &str, class: &str, known: &str) -> String {
-        let what = format!("Unrecognized field \"{field}\" (class {class}), not marked as ignorable ({known})");
-        format!("{what}\n at {}{}", self.end, through(&format!("{class}[\"{field}\"]")))
+    pub(super) fn unrecognized(&self, field: &str, class: &str, fields: &[&str], known: &str) -> String {
+        self.unrecognized_within("", field, class, fields, known)
     }
 
-    fn mismatch(&self, class: &str, chain: &str) -> String {
+    /// The same within something else. Behind all `fields` that the class has, the one too many is told at once: behind the
+    /// first token of its value.
+    pub(super) fn unrecognized_within(
+        &self,
+        chain: &str,
+        field: &str,
+        class: &str,
+        fields: &[&str],
+        known: &str,
+    ) -> String {
+        let JsonValue::Object(members) = &self.value else { return String::new() };
+        let at = members.iter().position(|(name, _)| name == field).unwrap_or_default();
+        let complete = fields.iter().all(|known| members[..at].iter().any(|(name, _)| name == known));
+        let place = if complete { members[at].1.first_token_end() } else { self.end };
+        let what = format!("Unrecognized field \"{field}\" (class {class}), not marked as ignorable ({known})");
+        let arrow = if chain.is_empty() { "" } else { "->" };
+        format!("{what}\n at {place}{}", through(&format!("{chain}{arrow}{class}[\"{field}\"]")))
+    }
+
+    fn first_token_end(&self) -> Place {
+        match self.value {
+            JsonValue::Array(_) | JsonValue::Object(_) => Place { column: self.place.column + 1, ..self.place },
+            _ => self.end,
+        }
+    }
+
+    pub(super) fn mismatch(&self, class: &str, chain: &str) -> String {
+        let bare = class.split('<').next().unwrap_or(class);
+        let none = |kind: &str, from: &str, value: &str| {
+            let what = format!(
+                "Cannot construct instance of `{bare}` (although at least one Creator exists): no {kind}-argument \
+                 constructor/factory method to deserialize from {from} value ({value})"
+            );
+            self.message(&what, chain)
+        };
+        match &self.value {
+            JsonValue::Text(text) if !class.starts_with("java.util.ArrayList") => {
+                return none("String", "String", &format!("'{text}'"));
+            }
+            JsonValue::Number(text) if !class.starts_with("java.util.") => return none("int/Int", "Number", text),
+            _ => {}
+        }
         let (from, token) = match self.value {
             JsonValue::Array(_) => ("Array value", "START_ARRAY"),
             JsonValue::Object(_) => ("Object value", "START_OBJECT"),
@@ -334,8 +381,31 @@ mod tests {
     #[test]
     fn a_member_too_many_is_told_with_the_objects_end() {
         let node = Node::parse(b"{\"foo\": 1}").unwrap().unwrap();
-        let error = node.unrecognized("foo", "a.B", "one known property: \"c\"");
+        let error = node.unrecognized("foo", "a.B", &["c"], "one known property: \"c\"");
         assert!(error.contains("line: 1, column: 11] (through reference chain: a.B[\"foo\"])"), "{error}");
+
+        let node = Node::parse(br#"{"c":[],"foo":[1]}"#).unwrap().unwrap();
+        let error = node.unrecognized("foo", "a.B", &["c"], "one known property: \"c\"");
+        assert!(error.contains("line: 1, column: 16] (through reference chain: a.B[\"foo\"])"), "{error}");
+    }
+
+    #[test]
+    fn what_follows_the_body_is_refused() {
+        assert!(Node::parse(b"{} x").unwrap_err().starts_with("Unrecognized token 'x'"));
+        assert!(Node::parse(b"{} \n ").unwrap().is_some());
+    }
+
+    #[test]
+    fn a_scalar_in_the_place_of_an_object_is_told_as_one_that_nothing_makes_it_of() {
+        let node = Node::parse(b"\"x\"").unwrap().unwrap();
+        let error = node.object("a.B", "").unwrap_err();
+        assert!(
+            error.starts_with(
+                "Cannot construct instance of `a.B` (although at least one Creator exists): no String-argument \
+                 constructor/factory method to deserialize from String value ('x')\n at"
+            ),
+            "{error}"
+        );
     }
 
     #[test]

@@ -52,26 +52,34 @@ fn read(body: &Node) -> Result<Vec<(OffsetMap, Option<OffsetMap>)>, String> {
     for (name, value) in body.object(OFFSETS, "")? {
         let chain = format!("{OFFSETS}[\"{name}\"]");
         if name != "offsets" {
-            return Err(body.unrecognized(name, OFFSETS, "one known property: \"offsets\""));
+            return Err(body.unrecognized(name, OFFSETS, &["offsets"], "one known property: \"offsets\""));
         }
         let items = match &value.value {
             JsonValue::Array(items) => items.as_slice(),
             JsonValue::Null => &[],
-            _ => return Err(value.message("Cannot deserialize value of type `java.util.ArrayList`", &chain)),
+            _ => return Err(value.mismatch(&format!("java.util.ArrayList<{OFFSET}>"), &chain)),
         };
         for (at, item) in items.iter().enumerate() {
             let chain = format!("{chain}->java.util.ArrayList[{at}]");
+            let outer = chain.clone();
+            if item.is_null() {
+                return Err(format!("Cannot invoke \"{OFFSET}.partition()\" because \"offset\" is null"));
+            }
             let (mut partition, mut offset) = (OffsetMap::new(), None);
             for (name, value) in item.object(OFFSET, &chain)? {
+                let chain = format!("{chain}->{OFFSET}[\"{name}\"]");
                 let map = || match value.to_json() {
                     Value::Object(map) => Ok(Some(map)),
                     Value::Null => Ok(None),
-                    _ => Err(value.message("Cannot deserialize value of type `java.util.LinkedHashMap`", &chain)),
+                    _ => Err(value.mismatch("java.util.LinkedHashMap<java.lang.String,java.lang.Object>", &chain)),
                 };
                 match name.as_str() {
                     "partition" => partition = map()?.unwrap_or_default(),
                     "offset" => offset = map()?,
-                    _ => return Err(item.unrecognized(name, OFFSET, "2 known properties: \"partition\", \"offset\"")),
+                    _ => {
+                        let known = "2 known properties: \"partition\", \"offset\"";
+                        return Err(item.unrecognized_within(&outer, name, OFFSET, &["partition", "offset"], known));
+                    }
                 }
             }
             all.push((partition, offset));

@@ -19,7 +19,7 @@ use super::settings::WorkerSettings;
 use super::status::{State, Status, TargetState};
 use super::status_store::StatusStore;
 use super::task_runner::TaskRunner;
-use crate::connector_config::{ConfigInfos, Plugins, Properties, config_providers};
+use crate::connector_config::{ConfigInfos, Plugins, Properties, TopicCreation, config_providers};
 use crate::destination::{Destination, DestinationError, OutgoingRecord, TopicSpec};
 use crate::metrics::{TaskFigures, TaskMetrics};
 
@@ -289,7 +289,17 @@ impl Herder {
         if self.configs().target(name) == target {
             return Ok(());
         }
+        let before = self.configs().target(name);
         self.keep(&[target_record(name, Some(target))])?;
+        // A task that has failed stays as it is until it is restarted, or made anew after a stop.
+        let tasks = self.inner.statuses.tasks(name);
+        let failed = !tasks.is_empty() && tasks.iter().all(|(_, task)| task.state == State::Failed);
+        if failed && target != TargetState::Stopped && before != TargetState::Stopped {
+            let state = if target == TargetState::Paused { State::Paused } else { State::Running };
+            let version = self.inner.statuses.connector(name).and_then(|status| status.version);
+            self.tell(name, state, None, version);
+            return Ok(());
+        }
         self.begin(name, &mut running).await
     }
 
@@ -395,6 +405,13 @@ impl Herder {
                 return Ok(());
             }
         };
+        if let Err(error) = TopicCreation::new(&properties) {
+            fail(format!(
+                "org.apache.kafka.connect.errors.ConnectException: Failed to start connector: {name}\n\
+                 Caused by: org.apache.kafka.common.config.ConfigException: {error}\n"
+            ));
+            return Ok(());
+        }
         tell(State::Running);
         let mut task = config.clone();
         task.set("task.class", plugin.task_class());

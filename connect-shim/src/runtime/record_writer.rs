@@ -92,18 +92,37 @@ impl RecordWriter {
     /// What it means that topics did not take records.
     fn meet_refusals(&mut self) -> Result<(), TaskError> {
         for Refused { topic, message } in self.sender.refused() {
-            let class = "org.apache.kafka.connect.runtime.WorkerSourceTask".to_owned();
             let message = format!("a record for topic '{topic}' is refused: {message}");
-            self.meet(&Failure { stage: Stage::KafkaProduce, class, message }, None)?;
+            self.meet_produce("org.apache.kafka.common.KafkaException", message)?;
         }
         Ok(())
+    }
+
+    fn meet_produce(&self, exception: &'static str, message: String) -> Result<(), TaskError> {
+        let class = "org.apache.kafka.connect.runtime.WorkerSourceTask".to_owned();
+        self.meet(&Failure { stage: Stage::KafkaProduce, class, exception, message }, None)
     }
 
     /// Puts a record to those that wait for the same partition.
     async fn place(&mut self, made: Made) -> Result<(), TaskError> {
         let Made { topic, partition, record } = made;
         if !self.pending.topics.contains_key(&topic) {
-            self.make_topic(&topic)?;
+            match self.make_topic(&topic) {
+                // Who leaves topics to the broker learns of a name that cannot be one when a record is sent.
+                Err(DestinationError::Refused(message)) if !self.maker.creation.is_used() => {
+                    tracing::error!(%topic, "a topic is not made: {message}");
+                    return self.meet_produce(
+                        "org.apache.kafka.common.errors.InvalidTopicException",
+                        format!("Invalid topics: [{topic}]"),
+                    );
+                }
+                Err(DestinationError::Refused(message)) => {
+                    return Err(TaskError::Failed(format!(
+                        "org.apache.kafka.connect.errors.ConnectException: Unable to create topic(s) '{topic}': {message}\n"
+                    )));
+                }
+                outcome => outcome.map_err(task_error)?,
+            }
         }
         let Some(known) = self.pending.topics.get(&topic) else {
             return Err(TaskError::Failed(format!("There is no topic '{topic}'")));
@@ -154,11 +173,11 @@ impl RecordWriter {
     }
 
     /// Makes sure of a topic, by the connector's rules if it has to be made.
-    fn make_topic(&mut self, topic: &Arc<str>) -> Result<(), TaskError> {
+    fn make_topic(&mut self, topic: &Arc<str>) -> Result<(), DestinationError> {
         let count = match self.destination.partition_count(topic) {
             Some(count) => count,
             None => {
-                self.destination.ensure_topic(&self.maker.creation.topic(topic)).map_err(task_error)?;
+                self.destination.ensure_topic(&self.maker.creation.topic(topic))?;
                 self.destination.partition_count(topic).unwrap_or(1)
             }
         };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::calendar::{civil_of_day, day_of_civil};
+use super::calendar::{civil_of_day_in_either, day_of_civil_in_either};
 
 const DAY: i64 = 86_400_000;
 const MONTHS: [&str; 12] = [
@@ -52,13 +52,13 @@ impl Civil {
     /// A moment in UTC.
     pub fn of(epoch_millis: i64) -> Self {
         let days = epoch_millis.div_euclid(DAY);
-        let (year, month, day) = civil_of_day(days);
+        let (year, month, day) = civil_of_day_in_either(days);
         Self { year, month, day, millis: epoch_millis.rem_euclid(DAY) }
     }
 
     /// Milliseconds since 1970; `None` if that is beyond 64 bits.
     pub fn epoch_millis(self) -> Option<i64> {
-        day_of_civil(self.year, self.month, self.day).checked_mul(DAY)?.checked_add(self.millis)
+        day_of_civil_in_either(self.year, self.month, self.day).checked_mul(DAY)?.checked_add(self.millis)
     }
 }
 
@@ -154,7 +154,10 @@ fn format_field(out: &mut String, letter: char, count: usize, time: Civil, epoch
         'M' | 'L' if count <= 2 => number(time.month.into()),
         'M' | 'L' => out.push_str(shortened(MONTHS[time.month as usize - 1], count)),
         'd' => number(time.day.into()),
-        'D' => number(day_of_civil(time.year, time.month, time.day) - day_of_civil(time.year, 1, 1) + 1),
+        'D' => {
+            let day = |month, day| day_of_civil_in_either(time.year, month, day);
+            number(day(time.month, time.day) - day(1, 1) + 1)
+        }
         'H' => number(hour),
         'k' => number(if hour == 0 { 24 } else { hour }),
         'K' => number(hour % 12),

@@ -90,7 +90,7 @@ impl Column {
     pub(crate) fn new(column: &CatalogColumn, types: &TypeRegistry) -> Self {
         let declared = types.get(column.type_oid);
         let root = types.root(column.type_oid);
-        let numbered = column.identity || column.default.as_deref().is_some_and(|default| default.contains("nextval("));
+        let numbered = column.default.as_deref().is_some_and(|default| default.contains("nextval("));
         let own_name = declared.map_or("unknown", |found| &*found.name);
         let type_name = match own_name {
             "int4" if numbered => "serial",

@@ -42,28 +42,25 @@ pub(super) struct Failure {
     pub(super) stage: Stage,
     /// The Java class that was at work.
     pub(super) class: String,
+    /// The Java exception that it is.
+    pub(super) exception: &'static str,
     /// In its words.
     pub(super) message: String,
 }
 
 impl Failure {
     pub(super) fn new(stage: Stage, class: &str, error: &DataError) -> Self {
-        Self { stage, class: class.to_owned(), message: error.to_string() }
+        Self { stage, class: class.to_owned(), exception: error.class(), message: error.to_string() }
     }
 
     /// The trace of the task that this ends.
     fn trace(&self) -> String {
-        let Self { stage, message, .. } = self;
-        if *stage == Stage::KafkaProduce {
-            return format!(
-                "org.apache.kafka.connect.errors.ConnectException: Unrecoverable exception from producer send callback\n\
-                 Caused by: org.apache.kafka.common.KafkaException: {message}\n"
-            );
-        }
-        format!(
-            "org.apache.kafka.connect.errors.ConnectException: Tolerance exceeded in error handler\n\
-             Caused by: org.apache.kafka.connect.errors.DataException: {message}\n"
-        )
+        let Self { stage, exception, message, .. } = self;
+        let what = match stage {
+            Stage::KafkaProduce => "Unrecoverable exception from producer send callback",
+            _ => "Tolerance exceeded in error handler",
+        };
+        format!("org.apache.kafka.connect.errors.ConnectException: {what}\nCaused by: {exception}: {message}\n")
     }
 }
 
@@ -94,7 +91,7 @@ impl ErrorTolerance {
     /// both cases.
     pub(super) fn meet(&self, task: &str, failure: &Failure, record: Option<&str>) -> Result<(), TaskError> {
         if self.logs {
-            let Failure { stage, class, message } = failure;
+            let Failure { stage, class, message, .. } = failure;
             let record = record.map(|record| format!(", where source record is = {record}")).unwrap_or_default();
             tracing::error!(
                 "Error encountered in task {task}. Executing stage '{}' with class '{class}'{record}. {message}",

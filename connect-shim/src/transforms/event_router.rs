@@ -41,6 +41,11 @@ struct EventRouter {
     expanded: KnownSchemas,
 }
 
+/// An outbox that lacks a column.
+fn unable(message: String) -> DataError {
+    DataError::of("org.apache.kafka.connect.errors.ConnectException", message)
+}
+
 impl Transformation for EventRouter {
     fn apply(&mut self, record: SourceRecord) -> Result<Option<SourceRecord>, DataError> {
         if record.value.is_null() {
@@ -75,11 +80,11 @@ impl EventRouter {
     fn route(&mut self, record: &SourceRecord, envelope: &Struct, row: &Struct) -> Result<SourceRecord, DataError> {
         let (payload_schema, payload) = match row_field(row, &self.payload) {
             Some((schema, value)) => (Arc::clone(schema), value.clone()),
-            None => return Err(DataError::new(format!("Unable to find payload field {} in event", self.payload))),
+            None => return Err(unable(format!("Unable to find payload field {} in event", self.payload))),
         };
         let timestamp = self.event_timestamp(envelope, row)?;
         let Some((id_schema, id)) = row_field(row, &self.id) else {
-            return Err(DataError::new(format!("Unable to find event-id field {} in event", self.id)));
+            return Err(unable(format!("Unable to find event-id field {} in event", self.id)));
         };
         let mut headers = record.headers.clone();
         headers.push(Header { name: "id".into(), schema: Some(Arc::clone(id_schema)), value: id.clone() });
@@ -93,7 +98,7 @@ impl EventRouter {
                 if self.ignores_missing {
                     continue;
                 }
-                return Err(DataError::new(format!("Unable to find field {} in event", one.field)));
+                return Err(unable(format!("Unable to find field {} in event", one.field)));
             };
             match one.placement {
                 Placement::Envelope => beside.push((Arc::clone(&one.alias), Arc::clone(schema), value.clone())),
@@ -171,8 +176,8 @@ impl EventRouter {
         let Some(name) = &self.timestamp else {
             return Ok(processed);
         };
-        let (schema, value) = row_field(row, name)
-            .ok_or_else(|| DataError::new(format!("Unable to find timestamp field {name} in event")))?;
+        let (schema, value) =
+            row_field(row, name).ok_or_else(|| unable(format!("Unable to find timestamp field {name} in event")))?;
         let number = match value {
             Value::Int64(number) => *number,
             Value::Null if schema.kind == SchemaType::Int64 => return Ok(processed),

@@ -30,7 +30,9 @@ impl Transformation for ExtractField {
             other => return Err(not_a_struct(other, PURPOSE)),
         };
         let field = self.path.field(&schema);
-        let field = field.ok_or_else(|| DataError::new(format!("Unknown field: {}", self.name)))?;
+        let field = field.ok_or_else(|| {
+            DataError::of("java.lang.IllegalArgumentException", format!("Unknown field: {}", self.name))
+        })?;
         let extracted = match value {
             Some(value) => self.path.value_of_struct(value, self.replace_null_with_default)?,
             None => Value::Null,

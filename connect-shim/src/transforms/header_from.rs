@@ -7,6 +7,10 @@ use super::{Transformation, replace_null_with_default};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator};
 use crate::data::{DataError, Header, Schema, SourceRecord, Struct, Value};
 
+/// What Java says of a field that is not there.
+const NO_SUCH_FIELD: &str = "Cannot invoke \"org.apache.kafka.connect.data.Field.schema()\" because the return value of \
+                             \"org.apache.kafka.connect.data.Schema.field(String)\" is null";
+
 struct HeaderFrom {
     side: Side,
     /// Fields and the headers to which they go.
@@ -43,7 +47,7 @@ impl Transformation for HeaderFrom {
         let value = self.side.take_struct(&mut record, self.purpose())?;
         for (field, header) in &self.pairs {
             let at = schema.index_of(field);
-            let at = at.ok_or_else(|| DataError::new(format!("Unknown field: {field}")))?;
+            let at = at.ok_or_else(|| DataError::of("java.lang.NullPointerException", NO_SUCH_FIELD))?;
             record.headers.push(Header {
                 name: Arc::clone(header),
                 schema: Some(Arc::clone(&schema.fields()[at].schema)),

@@ -12,6 +12,7 @@ struct PartitionRouting {
     /// Paths of fields; `change` is the row after the change, or the one that is gone.
     fields: Vec<Vec<String>>,
     partitions: i32,
+    hash: fn(&Value) -> i32,
 }
 
 impl Transformation for PartitionRouting {
@@ -26,7 +27,7 @@ impl Transformation for PartitionRouting {
         }
         let row = if operation == "d" { "before" } else { "after" };
         let values = self.fields.iter().filter_map(|path| follow(envelope, path, row)).filter(|value| !value.is_null());
-        let hashes: Vec<i32> = values.map(java_hash).collect();
+        let hashes: Vec<i32> = values.map(self.hash).collect();
         if hashes.is_empty() {
             return Ok(Some(record));
         }
@@ -79,6 +80,68 @@ fn java_hash(value: &Value) -> i32 {
     }
 }
 
+/// Debezium's `MurmurHash3`: texts by their UTF-8, all else by Java's `hashCode`.
+fn murmur_hash(value: &Value) -> i32 {
+    match value {
+        Value::String(text) => murmur3(text.as_bytes()),
+        other => murmur3(&java_hash(other).to_le_bytes()),
+    }
+}
+
+/// The upper half of an early draft of MurmurHash3 for 64 bits, in which the rest of the input counts with its sign.
+fn murmur3(data: &[u8]) -> i32 {
+    const SEED: u64 = 9001;
+    let mut state = Murmur {
+        h: [0x9368_e53c_2f6a_f274 ^ SEED, 0x586d_cd20_8f7c_d3fd ^ SEED],
+        c: [0x87c3_7b91_1142_53d5, 0x4cf5_ad43_2745_937f],
+    };
+    let (blocks, rest) = data.as_chunks::<16>();
+    let word = |bytes: &[u8]| bytes.iter().rev().fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+    for block in blocks {
+        state.mix(word(&block[..8]), word(&block[8..]));
+    }
+    if !rest.is_empty() {
+        let signed = |bytes: &[u8]| {
+            let place = |(at, byte): (usize, &u8)| i64::from(byte.cast_signed()).cast_unsigned() << (8 * at);
+            bytes.iter().enumerate().map(place).fold(0, |word, byte| word ^ byte)
+        };
+        let (low, high) = rest.split_at(rest.len().min(8));
+        state.mix(signed(low), signed(high));
+    }
+    let [mut one, mut two] = state.h;
+    two ^= data.len() as u64;
+    one = one.wrapping_add(two);
+    two = two.wrapping_add(one);
+    (one, two) = (finish(one), finish(two));
+    ((one.wrapping_add(two) >> 32) as u32).cast_signed()
+}
+
+struct Murmur {
+    h: [u64; 2],
+    c: [u64; 2],
+}
+
+impl Murmur {
+    fn mix(&mut self, one: u64, two: u64) {
+        let [c1, c2] = self.c;
+        let [mut h1, mut h2] = self.h;
+        h1 ^= one.wrapping_mul(c1).rotate_left(23).wrapping_mul(c2);
+        h1 = h1.wrapping_add(h2);
+        h2 = h2.rotate_left(41) ^ two.wrapping_mul(c2).rotate_left(23).wrapping_mul(c1);
+        h2 = h2.wrapping_add(h1);
+        self.h = [h1.wrapping_mul(3).wrapping_add(0x52dc_e729), h2.wrapping_mul(3).wrapping_add(0x3849_5ab5)];
+        self.c = [c1.wrapping_mul(5).wrapping_add(0x7b7d_159c), c2.wrapping_mul(5).wrapping_add(0x6bce_6396)];
+    }
+}
+
+fn finish(mut word: u64) -> u64 {
+    word ^= word >> 33;
+    word = word.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    word ^= word >> 33;
+    word = word.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    word ^ word >> 33
+}
+
 pub(super) fn config_def() -> ConfigDef {
     let key = |name, kind, importance, doc, order, display| {
         ConfigKey::new(name, kind, importance, doc).optional().group("partitions", order, Width::None, display)
@@ -103,7 +166,7 @@ pub(super) fn config_def() -> ConfigDef {
         .define(
             ConfigKey::new("partition.hash.function", ConfigType::String, Importance::Low, "How values are hashed.")
                 .or("java")
-                .valid(Validator::InIgnoringCase(&["java"]))
+                .valid(Validator::InIgnoringCase(&["java", "murmur"]))
                 .group("partitions", 3, Width::None, "Hash function"),
         )
 }
@@ -120,7 +183,9 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
         ConfigError::new("The 'partition.topic.num' value is invalid: A positive, non-zero integer value is expected")
     })?;
     let fields = fields.iter().map(|path| path.split('.').map(|part| part.trim().to_owned()).collect()).collect();
-    Ok(Box::new(PartitionRouting { fields, partitions }))
+    let murmur = config.string("partition.hash.function").eq_ignore_ascii_case("murmur");
+    let hash = if murmur { murmur_hash } else { java_hash };
+    Ok(Box::new(PartitionRouting { fields, partitions, hash }))
 }
 
 #[cfg(test)]

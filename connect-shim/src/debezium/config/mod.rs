@@ -363,6 +363,12 @@ fn mappers(p: &Properties<'_>) -> Result<ColumnMappers, ConfigError> {
         let length: usize = length.parse().map_err(|_| error(name, "A number of characters is expected"))?;
         add(name, list, false, ColumnMapper::Mask("*".repeat(length.min(65_536)).into()))?;
     }
+    // The first rule that means a column is the one: who asks for a column's type does not get its hash.
+    for (name, by_type) in [("column.propagate.source.type", false), ("datatype.propagate.source.type", true)] {
+        if let Some(list) = p.text(name) {
+            add(name, list, by_type, ColumnMapper::PropagateType)?;
+        }
+    }
     for (name, rest, list) in p.matching("column.mask.hash.", "") {
         let (rest, input) = match rest.strip_prefix("v2.") {
             Some(rest) => (rest, HashInput::V2),
@@ -373,11 +379,6 @@ fn mappers(p: &Properties<'_>) -> Result<ColumnMappers, ConfigError> {
         let algorithm = HashAlgorithm::parse(algorithm)
             .ok_or_else(|| error(name, &format!("{algorithm} MessageDigest not available")))?;
         add(name, list, false, ColumnMapper::Hash(algorithm, salt.into(), input))?;
-    }
-    for (name, by_type) in [("column.propagate.source.type", false), ("datatype.propagate.source.type", true)] {
-        if let Some(list) = p.text(name) {
-            add(name, list, by_type, ColumnMapper::PropagateType)?;
-        }
     }
     Ok(mappers)
 }

@@ -43,7 +43,7 @@ impl Postgres {
         let data = self.dir.path().join("data");
         let options = format!(
             "-p {} -k {} -c wal_level=logical -c fsync=off -c listen_addresses=127.0.0.1 -c timezone=UTC \
-             -c max_replication_slots=20 -c max_wal_senders=20",
+             -c max_replication_slots=20 -c max_wal_senders=20 -c max_prepared_transactions=10",
             self.port,
             self.dir.path().display()
         );

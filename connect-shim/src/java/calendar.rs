@@ -46,15 +46,15 @@ pub(crate) fn civil_of_day_in_either(day: i64) -> (i64, u32, u32) {
     (year + i64::from(month <= 2), u32::try_from(month).unwrap_or(1), u32::try_from(day).unwrap_or(1))
 }
 
-/// The day of a date, by the Julian calendar if that is before the change.
-pub(crate) fn day_of_civil_in_either(year: i64, month: u32, day: u32) -> i64 {
-    let gregorian = day_of_civil(year, month, day);
+/// The day of a date, by the Julian calendar if that is before the change. Days beyond the end of the month run on.
+pub(crate) fn day_of_civil_in_either(year: i64, month: u32, day: i64) -> i64 {
+    let gregorian = day_of_civil(year, month, 1) + day - 1;
     if gregorian >= FIRST_GREGORIAN {
         return gregorian;
     }
     let year = if month <= 2 { year - 1 } else { year };
     let month_from_march = (i64::from(month) + 9) % 12;
-    JULIAN_MARCH + (1461 * year).div_euclid(4) + (153 * month_from_march + 2) / 5 + i64::from(day) - 1
+    JULIAN_MARCH + (1461 * year).div_euclid(4) + (153 * month_from_march + 2) / 5 + day - 1
 }
 
 #[cfg(test)]
@@ -64,12 +64,13 @@ mod tests {
     #[test]
     fn old_days_are_julian() {
         assert_eq!(day_of_civil_in_either(5, 1, 1), -717_703);
+        assert_eq!(day_of_civil_in_either(1582, 10, 15), FIRST_GREGORIAN);
         assert_eq!(civil_of_day_in_either(-717_703), (5, 1, 1));
         assert_eq!(civil_of_day_in_either(FIRST_GREGORIAN - 1), (1582, 10, 4));
         assert_eq!(civil_of_day_in_either(FIRST_GREGORIAN), (1582, 10, 15));
         for day in (-1_500_000..100_000).step_by(997) {
             let (year, month, of_month) = civil_of_day_in_either(day);
-            assert_eq!(day_of_civil_in_either(year, month, of_month), day);
+            assert_eq!(day_of_civil_in_either(year, month, i64::from(of_month)), day);
         }
     }
 }

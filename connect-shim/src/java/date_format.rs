@@ -58,7 +58,7 @@ impl Civil {
 
     /// Milliseconds since 1970; `None` if that is beyond 64 bits.
     pub fn epoch_millis(self) -> Option<i64> {
-        day_of_civil_in_either(self.year, self.month, self.day).checked_mul(DAY)?.checked_add(self.millis)
+        day_of_civil_in_either(self.year, self.month, i64::from(self.day)).checked_mul(DAY)?.checked_add(self.millis)
     }
 }
 
@@ -143,20 +143,25 @@ fn push_literal(parts: &mut Vec<Part>, literal: char) {
     }
 }
 
+/// Years before Christ are counted from 1.
+fn year_of_era(year: i64) -> i64 {
+    if year > 0 { year } else { 1 - year }
+}
+
 fn format_field(out: &mut String, letter: char, count: usize, time: Civil, epoch_millis: i64) {
     let hour = time.millis / 3_600_000;
     let mut number = |value: i64| {
         let _ = write!(out, "{value:0count$}");
     };
     match letter {
-        'y' | 'u' if count == 2 => number(time.year.rem_euclid(100)),
-        'y' | 'u' => number(time.year),
+        'y' | 'u' if count == 2 => number(year_of_era(time.year).rem_euclid(100)),
+        'y' | 'u' => number(year_of_era(time.year)),
         'M' | 'L' if count <= 2 => number(time.month.into()),
         'M' | 'L' => out.push_str(shortened(MONTHS[time.month as usize - 1], count)),
         'd' => number(time.day.into()),
         'D' => {
             let day = |month, day| day_of_civil_in_either(time.year, month, day);
-            number(day(time.month, time.day) - day(1, 1) + 1)
+            number(day(time.month, i64::from(time.day)) - day(1, 1) + 1);
         }
         'H' => number(hour),
         'k' => number(if hour == 0 { 24 } else { hour }),
@@ -189,6 +194,8 @@ struct Reader<'t> {
     afternoon: Option<bool>,
     half_day_hour: Option<i64>,
     offset_minutes: i64,
+    /// Days behind the first of the month, which may run beyond its end.
+    days: i64,
 }
 
 impl Default for Civil {
@@ -225,7 +232,7 @@ impl Reader<'_> {
                 self.time.year += months.div_euclid(12);
                 self.time.month = u32::try_from(months.rem_euclid(12)).ok()? + 1;
             }
-            'd' | 'D' => self.time.millis = self.time.millis.checked_add((number - 1).checked_mul(DAY)?)?,
+            'd' | 'D' => self.days = self.days.checked_add(number - 1)?,
             'H' => self.add(number, 3_600_000)?,
             'k' => self.add(number % 24, 3_600_000)?,
             'h' | 'K' => self.half_day_hour = Some(number % 12),
@@ -282,7 +289,9 @@ impl Reader<'_> {
         if let Some(hour) = self.half_day_hour {
             self.add(hour + if self.afternoon == Some(true) { 12 } else { 0 }, 3_600_000)?;
         }
-        self.time.epoch_millis()?.checked_sub(self.offset_minutes * 60_000)
+        let days = i64::from(self.time.day).checked_add(self.days).filter(|days| days.unsigned_abs() < 1 << 40)?;
+        let day = day_of_civil_in_either(self.time.year, self.time.month, days);
+        day.checked_mul(DAY)?.checked_add(self.time.millis)?.checked_sub(self.offset_minutes * 60_000)
     }
 }
 

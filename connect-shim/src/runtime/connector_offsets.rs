@@ -3,12 +3,15 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::herder::Herder;
 use super::herder_error::HerderError;
 use super::offset_store::{OffsetStore, PartitionOffset};
 use super::status::TargetState;
 use super::task_runner::TASK;
 use crate::connector_config::Properties;
+use crate::data::OffsetMap;
 
 impl Herder {
     /// How far a connector's source was read.
@@ -27,6 +30,8 @@ impl Herder {
     pub async fn alter_offsets(&self, name: &str, offsets: Vec<PartitionOffset>) -> Result<(), HerderError> {
         let _running = self.inner.running.lock().await;
         let store = self.stopped_offsets(name)?;
+        let maps = offsets.iter().flat_map(|(partition, offset)| [Some(partition), offset.as_ref()]).flatten();
+        maps.into_iter().try_for_each(plain)?;
         self.write_offsets(name, &store, &offsets, false).await
     }
 
@@ -89,5 +94,20 @@ impl Herder {
                 Ok(store)
             }
         }
+    }
+}
+
+/// Nothing in an offset holds anything else (`OffsetUtils.validateFormat`).
+fn plain(map: &OffsetMap) -> Result<(), HerderError> {
+    let of = |value: &Value| match value {
+        Value::Array(_) => Some("ARRAY"),
+        Value::Object(_) => Some("MAP"),
+        _ => None,
+    };
+    match map.iter().find_map(|(field, value)| Some((field, of(value)?))) {
+        None => Ok(()),
+        Some((field, kind)) => Err(HerderError::Failed(format!(
+            "Offsets may only contain primitive types as values, but field {field} contains {kind}"
+        ))),
     }
 }

@@ -5,14 +5,14 @@ use super::extract_new_record_state::is_envelope;
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
-use crate::data::{DataError, SourceRecord, Struct, Value};
+use crate::data::{DataError, Schema, SourceRecord, Struct, Value, logical};
 use crate::java::string_hash::string_hash;
 
 struct PartitionRouting {
     /// Paths of fields; `change` is the row after the change, or the one that is gone.
     fields: Vec<Vec<String>>,
     partitions: i32,
-    hash: fn(&Value) -> i32,
+    hash: fn(&Schema, &Value) -> i32,
 }
 
 impl Transformation for PartitionRouting {
@@ -26,8 +26,9 @@ impl Transformation for PartitionRouting {
             return Ok(Some(record));
         }
         let row = if operation == "d" { "before" } else { "after" };
-        let values = self.fields.iter().filter_map(|path| follow(envelope, path, row)).filter(|value| !value.is_null());
-        let hashes: Vec<i32> = values.map(self.hash).collect();
+        let values = self.fields.iter().filter_map(|path| follow(envelope, path, row));
+        let values = values.filter(|(_, value)| !value.is_null());
+        let hashes: Vec<i32> = values.map(|(schema, value)| (self.hash)(schema, value)).collect();
         if hashes.is_empty() {
             return Ok(Some(record));
         }
@@ -37,14 +38,49 @@ impl Transformation for PartitionRouting {
     }
 }
 
-fn follow<'v>(envelope: &'v Struct, path: &[String], row: &str) -> Option<&'v Value> {
+fn follow<'v>(envelope: &'v Struct, path: &[String], row: &str) -> Option<(&'v Schema, &'v Value)> {
     let (last, parents) = path.split_last()?;
     let mut place = envelope;
     for name in parents {
         let name = if name == "change" { row } else { name.as_str() };
         place = place.get(name)?.as_struct()?;
     }
-    place.get_or_default(last)
+    let schema = &place.schema().fields()[place.schema().index_of(last)?].schema;
+    Some((schema, place.get_or_default(last)?))
+}
+
+/// Java's `hashCode` of what a value of a schema is in Java: a `BigDecimal`, a `Date`, or the value itself.
+fn java_hash_of(schema: &Schema, value: &Value) -> i32 {
+    match (value, logical::decimal_scale(schema)) {
+        (Value::Bytes(unscaled), Some(scale)) => decimal_hash(unscaled, scale),
+        (Value::Int32(days), _) if schema.name.as_deref() == Some(logical::DATE) => {
+            java_hash(&Value::Int64(i64::from(*days) * 86_400_000))
+        }
+        _ => java_hash(value),
+    }
+}
+
+/// `BigDecimal.hashCode` of an integer in big-endian two's complement and its scale.
+fn decimal_hash(unscaled: &[u8], scale: i32) -> i32 {
+    let negative = unscaled.first().is_some_and(|first| first.cast_signed() < 0);
+    let mut carry = negative;
+    let mut magnitude: Vec<u8> = unscaled
+        .iter()
+        .rev()
+        .map(|byte| {
+            let (byte, over) = if negative { (!byte).overflowing_add(u8::from(carry)) } else { (*byte, false) };
+            carry = over;
+            byte
+        })
+        .collect();
+    if carry {
+        magnitude.push(1);
+    }
+    let word = |bytes: &[u8]| bytes.iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte));
+    let words = magnitude.chunks(4).rev().map(word);
+    let hash = words.fold(0i32, |hash, word| hash.wrapping_mul(31).wrapping_add(word.cast_signed()));
+    let hash = if negative { hash.wrapping_neg() } else { hash };
+    hash.wrapping_mul(31).wrapping_add(scale)
 }
 
 /// Java's `hashCode` of a value.
@@ -81,10 +117,10 @@ fn java_hash(value: &Value) -> i32 {
 }
 
 /// Debezium's `MurmurHash3`: texts by their UTF-8, all else by Java's `hashCode`.
-fn murmur_hash(value: &Value) -> i32 {
+fn murmur_hash(schema: &Schema, value: &Value) -> i32 {
     match value {
         Value::String(text) => murmur3(text.as_bytes()),
-        other => murmur3(&java_hash(other).to_le_bytes()),
+        other => murmur3(&java_hash_of(schema, other).to_le_bytes()),
     }
 }
 
@@ -184,7 +220,7 @@ pub(super) fn create(properties: &Properties) -> Result<Box<dyn Transformation>,
     })?;
     let fields = fields.iter().map(|path| path.split('.').map(|part| part.trim().to_owned()).collect()).collect();
     let murmur = config.string("partition.hash.function").eq_ignore_ascii_case("murmur");
-    let hash = if murmur { murmur_hash } else { java_hash };
+    let hash = if murmur { murmur_hash } else { java_hash_of };
     Ok(Box::new(PartitionRouting { fields, partitions, hash }))
 }
 
@@ -200,5 +236,8 @@ mod tests {
         assert_eq!(java_hash(&Value::Boolean(true)), 1231);
         assert_eq!(java_hash(&Value::Float64(1.5)), 1_073_217_536);
         assert_eq!(java_hash(&Value::Array(vec![Value::Int32(1), Value::Int32(2)])), 994);
+        assert_eq!(decimal_hash(&[0x01, 0x90], 2), 400 * 31 + 2, "4.00");
+        assert_eq!(decimal_hash(&[0xff, 0xff], 2), -31 + 2, "-0.01");
+        assert_eq!(decimal_hash(&[1, 0, 0, 0, 0], 0), 31 * 31, "4294967296");
     }
 }

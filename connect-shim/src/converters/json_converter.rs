@@ -130,7 +130,7 @@ pub(super) fn config_def() -> ConfigDef {
         .define(enable.or("true").group("Schemas", 0, Width::Medium, "Enable Schemas"))
         .define(size.or("1000").group("Schemas", 1, Width::Medium, "Schema Cache Size"))
         .define(content.optional().group("Schemas", 2, Width::Medium, "Schema Content"))
-        .define(decimals.or("BASE64").valid(Validator::InIgnoringCase(&["BASE64", "NUMERIC"])).group(
+        .define(decimals.or("BASE64").valid(Validator::InIgnoringCase(&["NUMERIC", "BASE64"])).group(
             "Serialization",
             0,
             Width::Medium,

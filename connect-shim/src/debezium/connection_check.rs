@@ -10,10 +10,18 @@ use crate::postgres::{Connection, PostgresError, literal};
 /// # Errors
 /// What is wrong, with the property that Debezium says it of.
 pub(crate) async fn check_connection(properties: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-    let config = connection_of(properties)?;
     let said = |property: &str, message: String| ConfigError { property: property.to_owned(), message };
     let of_host =
         |message: String| said("database.hostname", format!("Error while validating connector config: {message}"));
+    let text = |name: &str| properties.get(name).map(|value| value.trim()).unwrap_or_default();
+    let port = text("database.port").parse::<i64>().ok().filter(|port| !(1..=65_535).contains(port));
+    if let Some(port) = port {
+        let (host, database) = (text("database.hostname"), text("database.dbname"));
+        return Err(of_host(format!("Unable to parse URL jdbc:postgresql://{host}:{port}/{database}")));
+    }
+    let mut config = connection_of(properties)?;
+    // They are for connections that do something.
+    config.initial_statements.clear();
     let connected = Connection::connect(&config, "Debezium Validate Connection", false).await;
     let mut connection = connected.map_err(|error| of_host(error.to_string()))?;
     let checked = async {

@@ -123,6 +123,32 @@ async fn a_task_that_panics_has_failed_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_task_that_has_failed_stays_so_until_it_is_restarted() {
+    let worker = Worker::start(MemoryDestination::default()).await;
+    worker.create("bad", &[("count.fails", "panicking")]).await;
+    let failed = || async { worker.states("bad").await.1.as_deref() == Some("FAILED") };
+    eventually(failed).await;
+    worker.send("PUT", "/connectors/bad/pause", "").await;
+    assert_eq!(worker.states("bad").await, ("PAUSED".into(), Some("FAILED".into())));
+    worker.send("PUT", "/connectors/bad/resume", "").await;
+    assert_eq!(worker.states("bad").await, ("RUNNING".into(), Some("FAILED".into())));
+    worker.send("PUT", "/connectors/bad/stop", "").await;
+    assert_eq!(worker.states("bad").await, ("STOPPED".into(), None));
+    worker.send("PUT", "/connectors/bad/resume", "").await;
+    eventually(failed).await;
+}
+
+#[tokio::test]
+async fn groups_of_topics_that_will_not_do_fail_the_connector() {
+    let worker = Worker::start(MemoryDestination::default()).await;
+    let made = worker.create("n", &[("topic.creation.default.partitions", "1")]).await;
+    assert_eq!(made.status, 201);
+    assert_eq!(worker.states("n").await, ("FAILED".into(), None));
+    let trace = worker.get("/connectors/n/status").await["connector"]["trace"].as_str().unwrap().to_owned();
+    assert!(trace.contains("Missing required configuration \"replication.factor\""), "{trace}");
+}
+
+#[tokio::test]
 async fn a_record_that_cannot_be_transformed_ends_the_task_or_is_left_out() {
     let worker = Worker::start(MemoryDestination::default()).await;
     let cast = [

@@ -101,6 +101,43 @@ async fn what_is_no_config_is_refused() {
 }
 
 #[tokio::test]
+async fn offsets_that_will_not_do_are_refused() {
+    let worker = Worker::start(MemoryDestination::default()).await;
+    worker.create("n", &[]).await;
+    worker.send("PUT", "/connectors/n/stop", "").await;
+    let entity = "org.apache.kafka.connect.runtime.rest.entities.ConnectorOffset";
+    for (body, status, message) in [
+        (r#"{"offsets":[]}"#, 400, "Partitions / offsets need to be provided for an alter offsets request".to_owned()),
+        (
+            r#"{"offsets":[{"partition":{"server":{"a":1}},"offset":{"next":[1]}}]}"#,
+            500,
+            "Offsets may only contain primitive types as values, but field server contains MAP".to_owned(),
+        ),
+        (r#"{"offsets":[null]}"#, 500, format!("Cannot invoke \"{entity}.partition()\" because \"offset\" is null")),
+        (
+            r#"{"offsets":"x"}"#,
+            500,
+            format!("Cannot deserialize value of type `java.util.ArrayList<{entity}>` from String value"),
+        ),
+        (
+            r#"{"offsets":[{"partition":"x"}]}"#,
+            500,
+            "Cannot construct instance of `java.util.LinkedHashMap` (although at least one Creator exists)".to_owned(),
+        ),
+        (
+            r#"{"offsets":[{"partition":{"server":"rc"},"offset":{"lsn":1},"extra":1}]}"#,
+            500,
+            format!("Unrecognized field \"extra\" (class {entity}), not marked as ignorable"),
+        ),
+    ] {
+        let reply = worker.send("PATCH", "/connectors/n/offsets", body).await;
+        let told = reply.json()["message"].as_str().unwrap().to_owned();
+        assert_eq!(reply.status, status, "{body}: {told}");
+        assert!(told.starts_with(&message), "{body}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn media_types_are_heeded() {
     let worker = Worker::start(MemoryDestination::default()).await;
     let body = json!({"name": "n", "config": {"connector.class": CLASS, "topic.prefix": "n"}}).to_string();

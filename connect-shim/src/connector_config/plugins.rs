@@ -145,7 +145,7 @@ impl Plugins {
                 Some(config) => config.errors.push(error.to_owned()),
                 // Of a connector's own property its own words are told.
                 None if own_def.key(name).is_some() => {}
-                None => configs.push(ConfigInfo::unknown(name, error)),
+                None => configs.insert(0, ConfigInfo::unknown(name, error)),
             }
         }
         let own = plugin.validate(properties).await;

@@ -87,24 +87,36 @@ impl Worker {
             self.create(&postgres, "items", "public.item");
             self.wait_for("items.public.item", rows);
         });
-        self.request("PUT", "/connectors/items/stop");
-        self.wait_until_stopped("items");
-        postgres.execute(&format!(
-            "insert into item select i, 'item-' || i from generate_series({rows} + 1, 2 * {rows}) i"
-        ));
-        self.rows(report, "catching up", rows, || {
-            self.request("PUT", "/connectors/items/resume");
-            self.wait_for("items.public.item", 2 * rows);
-        });
-        // It was begun by the resumption. What it cannot send nobody can catch up with.
-        let sender = postgres.execute("select active_pid from pg_replication_slots where slot_name = 'items'");
-        let used = cpu_seconds(sender.trim().parse().unwrap());
-        self.add(report, "catching up, PostgreSQL's sender for a row", "CPU µs", used / rows as f64 * 1e6);
+        let (first, last) = (rows + 1, 2 * rows);
+        let insert = format!("insert into item select i, 'item-' || i from generate_series({first}, {last}) i");
+        self.catch_up(&postgres, report, "catching up with one transaction", rows, last, &insert);
+        let (first, last) = (last + 1, 3 * rows);
+        let insert = format!(
+            "do $$ begin for at in {first}..{last} by 100 loop \
+             insert into item select i, 'item-' || i from generate_series(at, least(at + 99, {last})) i; commit; \
+             end loop; end $$"
+        );
+        self.catch_up(&postgres, report, "catching up with transactions of 100 rows", rows, last, &insert);
         self.delete("items");
 
         self.latency(plan, &postgres, report);
         let memory = resident(self.pid);
         self.add(report, "resident memory, peak", "MiB", memory.peak);
+    }
+
+    /// Takes in rows that came while the connector was stopped.
+    fn catch_up(&self, postgres: &Postgres, report: &mut Report, what: &str, rows: i64, end: i64, insert: &str) {
+        self.request("PUT", "/connectors/items/stop");
+        self.wait_until_stopped("items");
+        postgres.execute(insert);
+        self.rows(report, what, rows, || {
+            self.request("PUT", "/connectors/items/resume");
+            self.wait_for("items.public.item", end);
+        });
+        // It was begun by the resumption. What it cannot send nobody can catch up with.
+        let sender = postgres.execute("select active_pid from pg_replication_slots where slot_name = 'items'");
+        let used = cpu_seconds(sender.trim().parse().unwrap());
+        self.add(report, &format!("{what}, PostgreSQL's sender for a row"), "CPU µs", used / rows as f64 * 1e6);
     }
 
     /// Rows a second, and the processor time of each.

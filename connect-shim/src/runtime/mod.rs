@@ -13,7 +13,6 @@ mod offset_store;
 mod partitioner;
 mod record_maker;
 mod record_writer;
-mod sender;
 mod settings;
 mod status;
 mod status_store;

@@ -2,18 +2,16 @@
 //! to which the source was read (`ExactlyOnceWorkerSourceTask`).
 
 use std::collections::HashMap;
-use std::mem;
 use std::sync::Arc;
 
 use super::error_tolerance::{Failure, Stage};
 use super::offset_store::OffsetStore;
 use super::partitioner::partition_for_key;
 use super::record_maker::{Made, MadeRecord, MakeError, RecordMaker};
-use super::sender::{Batch, Refused, Sender};
 use super::status_store::StatusStore;
 use super::task_runner::TASK;
 use crate::data::{OffsetMap, SourceRecord};
-use crate::destination::{Destination, DestinationError};
+use crate::destination::{Destination, DestinationError, LargeRecord, OutgoingRecord, TransactionalProducer};
 use crate::source::{BoxFuture, RecordSink, TaskError};
 
 /// How large a batch grows before it is written: below the largest that topics take by default.
@@ -29,7 +27,7 @@ pub(super) struct RecordWriter {
     pub(super) source_partition: OffsetMap,
     pub(super) maker: RecordMaker,
     pub(super) destination: Arc<dyn Destination>,
-    pub(super) sender: Sender,
+    pub(super) producer: Box<dyn TransactionalProducer>,
     pub(super) offsets: OffsetStore,
     pub(super) statuses: StatusStore,
     pub(super) pending: Pending,
@@ -40,7 +38,7 @@ pub(super) struct RecordWriter {
 /// What is not written yet.
 #[derive(Default)]
 pub(super) struct Pending {
-    batches: Vec<PendingBatch>,
+    batches: Vec<Batch>,
     bytes: usize,
     /// What is known of the topics that were written to.
     topics: HashMap<Arc<str>, KnownTopic>,
@@ -48,18 +46,11 @@ pub(super) struct Pending {
     failed: Option<TaskError>,
 }
 
-struct PendingBatch {
-    batch: Batch,
+struct Batch {
+    topic: Arc<str>,
+    partition: i32,
+    records: Vec<OutgoingRecord>,
     bytes: usize,
-}
-
-/// Whether a batch is waited for.
-#[derive(Clone, Copy)]
-enum Sending {
-    /// It is: there is nothing else to do.
-    Now,
-    /// It is not: what follows it is converted meanwhile.
-    Aside,
 }
 
 struct KnownTopic {
@@ -89,13 +80,10 @@ impl RecordWriter {
         self.maker.tolerance.meet(&format!("{}-{TASK}", self.connector), failure, described)
     }
 
-    /// What it means that topics did not take records.
-    fn meet_refusals(&mut self) -> Result<(), TaskError> {
-        for Refused { topic, message } in self.sender.refused() {
-            let message = format!("a record for topic '{topic}' is refused: {message}");
-            self.meet_produce("org.apache.kafka.common.KafkaException", message)?;
-        }
-        Ok(())
+    /// What it means that a topic does not take a record.
+    fn meet_refusal(&self, topic: &str, message: &str) -> Result<(), TaskError> {
+        let message = format!("a record for topic '{topic}' is refused: {message}");
+        self.meet_produce("org.apache.kafka.common.KafkaException", message)
     }
 
     fn meet_produce(&self, exception: &'static str, message: String) -> Result<(), TaskError> {
@@ -136,18 +124,16 @@ impl RecordWriter {
             (None, Some(key)) if known.partitions > 1 => partition_for_key(key, known.partitions),
             _ => known.sticky,
         };
-        let same = |PendingBatch { batch, .. }: &PendingBatch| {
-            batch.partition == partition && (Arc::ptr_eq(&batch.topic, &topic) || batch.topic == topic)
-        };
+        let same =
+            |batch: &Batch| batch.partition == partition && (Arc::ptr_eq(&batch.topic, &topic) || batch.topic == topic);
         let at = self.pending.batches.iter().rposition(same);
         let record = match record {
             MadeRecord::Small(record) => record,
             MadeRecord::Large(record) => {
                 if let Some(at) = at {
-                    self.flush_batch(at, Sending::Now).await?;
+                    self.flush_batch(at).await?;
                 }
-                self.sender.send_large(&topic, partition, record).await.map_err(task_error)?;
-                return self.meet_refusals();
+                return self.append_large(&topic, partition, record).await;
             }
         };
         let lengths = [&record.key, &record.value].map(|bytes| bytes.as_ref().map_or(0, bytes::Bytes::len));
@@ -157,19 +143,16 @@ impl RecordWriter {
         match at {
             Some(at) => {
                 if self.pending.batches[at].bytes + bytes > BATCH_BYTES {
-                    self.flush_batch(at, Sending::Aside).await?;
+                    self.flush_batch(at).await?;
                 }
-                let pending = &mut self.pending.batches[at];
-                pending.batch.records.push(record);
-                pending.bytes += bytes;
+                let batch = &mut self.pending.batches[at];
+                batch.records.push(record);
+                batch.bytes += bytes;
             }
-            None => {
-                let batch = Batch { topic, partition, records: vec![record] };
-                self.pending.batches.push(PendingBatch { batch, bytes });
-            }
+            None => self.pending.batches.push(Batch { topic, partition, records: vec![record], bytes }),
         }
         self.pending.bytes += bytes;
-        if self.pending.bytes > BUFFERED_BYTES { self.flush(Sending::Aside).await } else { Ok(()) }
+        if self.pending.bytes > BUFFERED_BYTES { self.flush().await } else { Ok(()) }
     }
 
     /// Makes sure of a topic, by the connector's rules if it has to be made.
@@ -186,27 +169,45 @@ impl RecordWriter {
         Ok(())
     }
 
-    /// Sends what waits for a partition.
-    async fn flush_batch(&mut self, at: usize, sending: Sending) -> Result<(), TaskError> {
-        let PendingBatch { batch, bytes } = &mut self.pending.batches[at];
+    async fn append_large(&mut self, topic: &str, partition: i32, record: LargeRecord) -> Result<(), TaskError> {
+        match self.producer.append_large(topic, partition, record).await {
+            Err(DestinationError::RecordsRefused(message)) => self.meet_refusal(topic, &message),
+            outcome => outcome.map_err(task_error),
+        }
+    }
+
+    /// Writes what waits for a partition. A batch that is refused for what its records are is written in halves, as
+    /// producers do with one that is too large, until it is clear which of them it is.
+    async fn flush_batch(&mut self, at: usize) -> Result<(), TaskError> {
+        let batch = &mut self.pending.batches[at];
         if batch.records.is_empty() {
             return Ok(());
         }
-        self.pending.bytes -= mem::take(bytes);
+        let records = std::mem::take(&mut batch.records);
+        self.pending.bytes -= std::mem::take(&mut batch.bytes);
         let (topic, partition) = (Arc::clone(&batch.topic), batch.partition);
-        let records = mem::replace(&mut batch.records, self.sender.records());
-        let batch = Batch { topic, partition, records };
-        let sent = match sending {
-            Sending::Now => self.sender.send(batch).await,
-            Sending::Aside => self.sender.send_aside(batch).await,
-        };
-        sent.map_err(task_error)?;
-        self.meet_refusals()
+        let mut parts = vec![records.as_slice()];
+        while let Some(part) = parts.pop() {
+            match self.producer.append(&topic, partition, part).await {
+                Ok(()) => {}
+                Err(DestinationError::RecordsRefused(_)) if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                Err(DestinationError::RecordsRefused(message)) => self.meet_refusal(&topic, &message)?,
+                Err(error) => return Err(task_error(error)),
+            }
+        }
+        // Its memory is of use for what follows.
+        let mut records = records;
+        records.clear();
+        self.pending.batches[at].records = records;
+        Ok(())
     }
 
-    async fn flush(&mut self, sending: Sending) -> Result<(), TaskError> {
+    async fn flush(&mut self) -> Result<(), TaskError> {
         for at in 0..self.pending.batches.len() {
-            self.flush_batch(at, sending).await?;
+            self.flush_batch(at).await?;
         }
         // Their places are kept for what follows, as long as they are few.
         if self.pending.batches.len() > 64 {
@@ -216,16 +217,11 @@ impl RecordWriter {
     }
 
     async fn commit_with(&mut self, offset: &OffsetMap) -> Result<(), TaskError> {
-        self.flush(Sending::Now).await?;
-        self.sender.settle().await.map_err(task_error)?;
-        self.meet_refusals()?;
+        self.flush().await?;
         let (partition, record) = self.offsets.record(&self.connector, &self.source_partition, Some(offset));
-        let batch = Batch { topic: self.offsets.topic().into(), partition, records: vec![record] };
-        self.sender.send(batch).await.map_err(task_error)?;
-        if let Some(Refused { message, .. }) = self.sender.refused().pop() {
-            return Err(task_error(DestinationError::RecordsRefused(message)));
-        }
-        self.sender.commit().await.map_err(task_error)?;
+        let topic = self.offsets.topic();
+        self.producer.append(topic, partition, std::slice::from_ref(&record)).await.map_err(task_error)?;
+        self.producer.commit().await.map_err(task_error)?;
         self.offsets.remember(&self.connector, &self.source_partition, Some(offset.clone()), false);
         self.has_committed = true;
         for known in self.pending.topics.values_mut() {
@@ -236,7 +232,7 @@ impl RecordWriter {
 
     /// Hides what the task leaves uncommitted at its end, so that readers need not wait for the next one.
     pub(super) async fn close(mut self) {
-        if let Err(error) = self.sender.abort().await {
+        if let Err(error) = self.producer.abort().await {
             tracing::debug!(connector = self.connector, %error, "the next producer aborts what was open");
         }
     }
@@ -245,7 +241,7 @@ impl RecordWriter {
     async fn fail(&mut self, error: TaskError) -> TaskError {
         self.pending.batches.clear();
         self.pending.failed = Some(error.clone());
-        if let Err(abort) = self.sender.abort().await {
+        if let Err(abort) = self.producer.abort().await {
             tracing::debug!(connector = self.connector, error = %abort, "the next producer aborts what was open");
         }
         error

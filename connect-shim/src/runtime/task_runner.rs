@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 use super::offset_store::OffsetStore;
 use super::record_maker::RecordMaker;
 use super::record_writer::{Pending, RecordWriter, task_error};
-use super::sender::Sender;
 use super::settings::WorkerSettings;
 use super::status::{State, Status};
 use super::status_store::StatusStore;
@@ -139,7 +138,7 @@ impl TaskRunner {
             source_partition: task.source_partition(),
             maker,
             destination: Arc::clone(&self.destination),
-            sender: Sender::new(producer),
+            producer,
             offsets: self.offsets.clone(),
             statuses: self.statuses.clone(),
             pending: Pending::default(),

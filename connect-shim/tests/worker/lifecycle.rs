@@ -193,7 +193,7 @@ async fn a_record_that_its_topic_refuses_ends_the_task_or_is_left_out() {
 #[tokio::test]
 async fn a_transaction_of_many_batches_keeps_its_order_and_tells_what_is_refused_of_it() {
     let worker = Worker::start(MemoryDestination::default()).await;
-    // Some megabytes, most of which are written beside the conversion of what follows.
+    // Some megabytes, most of which are written before the commit.
     let long = [("value.converter.schemas.enable", "false"), ("count.to", "12000"), ("count.batch", "12000")];
     worker.create("n", &long).await;
     eventually(|| async { worker.topics.records("n.numbers").len() == 12_000 }).await;

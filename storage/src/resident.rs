@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 /// Bytes that may be touched, in all mappings together, before they are dropped.
-const LIMIT: usize = 16 << 20;
+const LIMIT: usize = 8 << 20;
 const PAGE: usize = 4096;
 /// A page that is read for the first time comes with those around it which the kernel has in its cache: so many bytes
 /// (`fault_around_bytes`).

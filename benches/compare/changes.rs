@@ -201,12 +201,7 @@ impl Worker {
         let mut client = LogClient::connect(&self.bootstrap);
         let begun = Instant::now();
         let connector = topic.split('.').next().unwrap_or_default();
-        // From where readers of what is committed see nothing: so that no batch is fetched each time.
-        let mut end = 0;
-        while end < records {
-            if client.topic_id(topic).is_some() {
-                end = client.fetch(topic, 0, end, 1, true).last_stable_offset.max(end);
-            }
+        while client.topic_id(topic).is_none() || client.last_stable_offset(topic, 0) < records {
             if begun.elapsed() > Duration::from_secs(20) {
                 let state = task_state(self.rest, connector);
                 assert!(state.0 != "FAILED", "{state:?}");

@@ -10,13 +10,15 @@ use brooklet_protocol::messages::describe_configs_request::DescribeConfigsResour
 use brooklet_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use brooklet_protocol::messages::find_coordinator_response::Coordinator;
 use brooklet_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
+use brooklet_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use brooklet_protocol::messages::metadata_request::MetadataRequestTopic;
 use brooklet_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use brooklet_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use brooklet_protocol::messages::{
     AddPartitionsToTxnRequest, BrokerId, CreateTopicsRequest, DescribeConfigsRequest, DescribeTransactionsRequest,
     EndTxnRequest, FetchRequest, FindCoordinatorRequest, GroupId, IncrementalAlterConfigsRequest,
-    InitProducerIdRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest, ProducerId, TopicName, TransactionalId,
+    InitProducerIdRequest, ListOffsetsRequest, MetadataRequest, OffsetFetchRequest, ProduceRequest, ProducerId,
+    TopicName, TransactionalId,
 };
 use brooklet_protocol::records::{Record, RecordBatch, batches};
 use brooklet_protocol::{Request, StrBytes};
@@ -204,6 +206,16 @@ impl LogClient {
             aborted: aborted.map(|aborted| (aborted.producer_id.0, aborted.first_offset)).collect(),
             records: found.records.clone().unwrap_or_default(),
         }
+    }
+
+    /// Where undecided transactions begin, without reading anything; -1 while the partition has no leader.
+    pub fn last_stable_offset(&mut self, topic: &str, partition: i32) -> i64 {
+        let of = ListOffsetsPartition::default().with_partition_index(partition).with_timestamp(-1);
+        let of = of.with_current_leader_epoch(-1);
+        let of = ListOffsetsTopic::default().with_name(topic_name(topic)).with_partitions(vec![of]);
+        let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_isolation_level(1);
+        let response = self.call(7, &request.with_topics(vec![of]));
+        response.topics[0].partitions[0].offset
     }
 
     /// Every whole batch of a partition from `offset` on, markers and aborted ones too.

@@ -87,36 +87,41 @@ impl Worker {
             self.create(&postgres, "items", "public.item");
             self.wait_for("items.public.item", rows);
         });
+        self.delete("items");
         let (first, last) = (rows + 1, 2 * rows);
         let insert = format!("insert into item select i, 'item-' || i from generate_series({first}, {last}) i");
-        self.catch_up(&postgres, report, "catching up with one transaction", rows, last, &insert);
+        self.catch_up(&postgres, report, "whole", "catching up with one transaction", rows, &insert);
         let (first, last) = (last + 1, 3 * rows);
         let insert = format!(
             "do $$ begin for at in {first}..{last} by 100 loop \
              insert into item select i, 'item-' || i from generate_series(at, least(at + 99, {last})) i; commit; \
              end loop; end $$"
         );
-        self.catch_up(&postgres, report, "catching up with transactions of 100 rows", rows, last, &insert);
-        self.delete("items");
+        self.catch_up(&postgres, report, "pieces", "catching up with transactions of 100 rows", rows, &insert);
 
         self.latency(plan, &postgres, report);
         let memory = resident(self.pid);
         self.add(report, "resident memory, peak", "MiB", memory.peak);
     }
 
-    /// Takes in rows that came while the connector was stopped.
-    fn catch_up(&self, postgres: &Postgres, report: &mut Report, what: &str, rows: i64, end: i64, insert: &str) {
-        self.request("PUT", "/connectors/items/stop");
-        self.wait_until_stopped("items");
+    /// Takes in rows that came while a connector was stopped: one of its own, since PostgreSQL decodes once more what lies behind the
+    /// place from which a slot can start anew.
+    fn catch_up(&self, postgres: &Postgres, report: &mut Report, name: &str, what: &str, rows: i64, insert: &str) {
+        self.create_with(postgres, name, "public.item", &[("snapshot.mode", "no_data")]);
+        wait_until_streaming(postgres, name);
+        self.request("PUT", &format!("/connectors/{name}/stop"));
+        self.wait_until_stopped(name);
         postgres.execute(insert);
         self.rows(report, what, rows, || {
-            self.request("PUT", "/connectors/items/resume");
-            self.wait_for("items.public.item", end);
+            self.request("PUT", &format!("/connectors/{name}/resume"));
+            self.wait_for(&format!("{name}.public.item"), rows);
         });
         // It was begun by the resumption. What it cannot send nobody can catch up with.
-        let sender = postgres.execute("select active_pid from pg_replication_slots where slot_name = 'items'");
+        let sender =
+            postgres.execute(&format!("select active_pid from pg_replication_slots where slot_name = '{name}'"));
         let used = cpu_seconds(sender.trim().parse().unwrap());
         self.add(report, &format!("{what}, PostgreSQL's sender for a row"), "CPU µs", used / rows as f64 * 1e6);
+        self.delete(name);
     }
 
     /// Rows a second, and the processor time of each.
@@ -134,9 +139,7 @@ impl Worker {
 
     fn latency(&self, plan: &Plan, postgres: &Postgres, report: &mut Report) {
         self.create(postgres, "timed", "public.timed");
-        brooklet_tests::wait_until("the stream begins", PATIENCE, || {
-            postgres.execute("select active from pg_replication_slots where slot_name = 'timed'").trim() == "t"
-        });
+        wait_until_streaming(postgres, "timed");
         if self.round == 0 {
             std::thread::sleep(Duration::from_secs(5));
             let before = cpu_seconds(self.pid);
@@ -174,9 +177,13 @@ impl Worker {
 
     /// A connector of one table, named as its topics' prefix and its slot.
     fn create(&self, postgres: &Postgres, name: &str, table: &str) {
-        let more = [("table.include.list", table), ("publication.name", name)];
-        let more = more.into_iter().chain([("publication.autocreate.mode", "filtered")]).collect::<Vec<_>>();
-        put(self.rest, name, &postgres_config(postgres, name, &more));
+        self.create_with(postgres, name, table, &[]);
+    }
+
+    fn create_with(&self, postgres: &Postgres, name: &str, table: &str, more: &[(&str, &str)]) {
+        let own =
+            [("table.include.list", table), ("publication.name", name), ("publication.autocreate.mode", "filtered")];
+        put(self.rest, name, &postgres_config(postgres, name, &[&own, more].concat()));
     }
 
     fn delete(&self, name: &str) {
@@ -210,4 +217,9 @@ impl Worker {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+fn wait_until_streaming(postgres: &Postgres, slot: &str) {
+    let active = format!("select active from pg_replication_slots where slot_name = '{slot}'");
+    brooklet_tests::wait_until("the stream begins", PATIENCE, || postgres.execute(&active).trim() == "t");
 }

@@ -1,7 +1,5 @@
 //! Debezium's converter to CloudEvents: a change as `https://cloudevents.io` has events, in JSON.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -10,9 +8,9 @@ use super::cloud_events_config::{CloudEventsConfig, MetadataSource};
 use super::json_text::{write_name, write_string};
 use super::json_writer::JsonStyle;
 use super::schema_json::SchemaJsonCache;
-use super::{Converter, Output, json_reader};
+use super::{Converter, Output, json_reader, write_java_text};
 use crate::connector_config::{ConfigError, Properties};
-use crate::data::{DataError, Schema, SchemaType, Struct, Value};
+use crate::data::{DataError, Schema, SchemaCache, SchemaType, Struct, Value};
 use crate::destination::OutgoingHeaders;
 use crate::java::date_format::DateFormat;
 use crate::spool::Spool;
@@ -23,17 +21,14 @@ const PREFIX: &str = "iodebezium";
 const TRANSACTION: [&str; 3] = ["txid", "txtotalorder", "txdatacollectionorder"];
 /// What of an event is its data, unless headers say what it is.
 const ROWS: [&str; 2] = ["before", "after"];
-/// How many schemas of data are remembered.
-const SCHEMAS: usize = 1000;
-
 struct CloudEventsConverter {
     config: CloudEventsConfig,
     with_schemas: bool,
     style: JsonStyle,
     time: DateFormat,
     schemas: SchemaJsonCache,
-    /// The schemas of data by those of records, which are known by where they are and held on to, with the names of the former.
-    data_schemas: HashMap<usize, (Arc<Schema>, Arc<Schema>)>,
+    /// The schemas of data by those of records.
+    data_schemas: SchemaCache<Arc<Schema>>,
     headers: OutgoingHeaders,
 }
 
@@ -221,28 +216,21 @@ impl CloudEventsConverter {
     }
 
     /// The schema of the data in an event: both rows or, if headers say what it is, all that the record holds.
-    fn data_schema(&mut self, schema: &Arc<Schema>, name: &Arc<str>) -> Result<Arc<Schema>, DataError> {
-        let place = Arc::as_ptr(schema) as usize;
-        if let Some((_, known)) = self.data_schemas.get(&place)
-            && known.name.as_ref() == Some(name)
-        {
-            return Ok(Arc::clone(known));
-        }
-        let fields = schema.fields();
-        let fields = match self.config.sources.global {
-            MetadataSource::Header => fields,
-            // Debezium takes their values by where they stand.
-            _ => match fields.get(..ROWS.len()) {
-                Some(rows) if rows.iter().map(|field| &*field.name).eq(ROWS) => rows,
-                _ => return Err(DataError::new("The event does not begin with its rows before and after")),
-            },
-        };
-        let made = Arc::new(Schema::structure(Arc::clone(name), fields.to_vec()));
-        if self.data_schemas.len() >= SCHEMAS {
-            self.data_schemas.clear();
-        }
-        self.data_schemas.insert(place, (Arc::clone(schema), Arc::clone(&made)));
-        Ok(made)
+    fn data_schema(&self, schema: &Arc<Schema>, name: &Arc<str>) -> Result<Arc<Schema>, DataError> {
+        // Headers can give the data of one schema several names.
+        let has_name = |known: &Arc<Schema>| known.name.as_ref() == Some(name);
+        self.data_schemas.or_make_anew(schema, has_name, |schema| {
+            let fields = schema.fields();
+            let fields = match self.config.sources.global {
+                MetadataSource::Header => fields,
+                // Debezium takes their values by where they stand.
+                _ => match fields.get(..ROWS.len()) {
+                    Some(rows) if rows.iter().map(|field| &*field.name).eq(ROWS) => rows,
+                    _ => return Err(DataError::new("The event does not begin with its rows before and after")),
+                },
+            };
+            Ok(Arc::new(Schema::structure(Arc::clone(name), fields.to_vec())))
+        })
     }
 
     fn last_header(&self, name: &str) -> Option<&Option<Bytes>> {
@@ -309,28 +297,19 @@ fn null(field: &str) -> DataError {
 /// A text, a number or a truth as Java puts it behind a text.
 fn text_of(value: &Value) -> String {
     let mut out = String::new();
-    let _ = match value {
-        Value::String(text) => write!(out, "{text}"),
-        Value::Boolean(value) => write!(out, "{value}"),
-        Value::Int8(number) => write!(out, "{number}"),
-        Value::Int16(number) => write!(out, "{number}"),
-        Value::Int32(number) => write!(out, "{number}"),
-        Value::Int64(number) => write!(out, "{number}"),
-        _ => write!(out, "null"),
-    };
+    write_java_text(&mut out, None, value);
     out
 }
 
 pub(super) fn create(properties: &Properties) -> Result<Box<dyn Converter>, ConfigError> {
     let config = CloudEventsConfig::new(properties)?;
     let json = &config.json;
-    let limit = usize::try_from(json.number("schemas.cache.size").unwrap_or(1000)).unwrap_or(0);
     Ok(Box::new(CloudEventsConverter {
         with_schemas: json.is("schemas.enable"),
         style: JsonStyle::of(json),
         time: DateFormat::new("yyyy-MM-dd'T'HH:mm:ss.SSSXXX").map_err(ConfigError::new)?,
-        schemas: SchemaJsonCache::new(limit),
-        data_schemas: HashMap::new(),
+        schemas: SchemaJsonCache::of(json),
+        data_schemas: SchemaCache::default(),
         headers: Arc::default(),
         config,
     }))

@@ -32,12 +32,10 @@ impl JsonConverter {
     /// What is wrong with them.
     pub fn new(properties: &Properties) -> Result<Self, ConfigError> {
         let config = config_def().parse(properties)?;
-        let limit = usize::try_from(config.number("schemas.cache.size").unwrap_or(1000)).unwrap_or(0);
-        let with_schemas = config.is("schemas.enable");
         Ok(Self {
-            with_schemas,
+            with_schemas: config.is("schemas.enable"),
             style: JsonStyle::of(&config),
-            schemas: SchemaJsonCache::new(limit),
+            schemas: SchemaJsonCache::of(&config),
             buffer: BytesMut::new(),
         })
     }

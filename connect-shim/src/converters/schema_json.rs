@@ -1,45 +1,35 @@
 //! A schema as JSON (`JsonConverter.asJsonSchema`), worked out once for each schema.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use super::json_text::write_string;
 use super::json_writer::JsonStyle;
-use crate::data::{DataError, Schema, SchemaType};
+use crate::connector_config::Config;
+use crate::data::{DataError, Schema, SchemaCache, SchemaType};
 
-/// The JSON of schemas that were seen. A schema is known by where it is: the cache holds on to it, so that no other one
-/// can come to stand there.
+/// The JSON of schemas that were seen.
 #[derive(Debug)]
-pub(crate) struct SchemaJsonCache {
-    known: HashMap<usize, (Arc<Schema>, Bytes)>,
-    limit: usize,
-}
+pub(crate) struct SchemaJsonCache(SchemaCache<Bytes>);
 
 impl SchemaJsonCache {
-    /// A cache of at most so many schemas (`schemas.cache.size`).
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { known: HashMap::new(), limit }
+    /// A cache of as many schemas as the properties of a converter to JSON say (`schemas.cache.size`).
+    pub(crate) fn of(config: &Config) -> Self {
+        let limit = usize::try_from(config.number("schemas.cache.size").unwrap_or(1000)).unwrap_or(0);
+        Self(SchemaCache::with_limit(limit))
     }
 
     /// The JSON of a schema.
     ///
     /// # Errors
     /// That a default is not what its schema says.
-    pub(crate) fn json(&mut self, schema: &Arc<Schema>, style: JsonStyle) -> Result<Bytes, DataError> {
-        let place = Arc::as_ptr(schema) as usize;
-        if let Some((_, json)) = self.known.get(&place) {
-            return Ok(json.clone());
-        }
-        let mut out = BytesMut::new();
-        write_schema(&mut out, schema, None, style)?;
-        let json = out.freeze();
-        if self.known.len() >= self.limit {
-            self.known.clear();
-        }
-        self.known.insert(place, (Arc::clone(schema), json.clone()));
-        Ok(json)
+    pub(crate) fn json(&self, schema: &Arc<Schema>, style: JsonStyle) -> Result<Bytes, DataError> {
+        self.0.or_make(schema, |schema| {
+            let mut out = BytesMut::new();
+            write_schema(&mut out, schema, None, style)?;
+            Ok(out.freeze())
+        })
     }
 }
 

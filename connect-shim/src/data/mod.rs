@@ -7,12 +7,14 @@
 mod data_error;
 pub mod logical;
 mod schema;
+mod schema_cache;
 mod source_record;
 mod text;
 mod value;
 
 pub use data_error::DataError;
 pub use schema::{Field, Schema, SchemaType};
+pub(crate) use schema_cache::SchemaCache;
 pub use source_record::{Header, OffsetMap, SourceRecord};
 pub use text::{LARGE, Text};
 pub use value::{Struct, Value};

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::operating::{SchemaCache, Side, entry, field, set_entry, values_of, with_fields};
+use super::operating::{Side, entry, field, set_entry, values_of, with_fields};
 use super::{Transformation, replace_null_with_default};
 use crate::connector_config::{
     Config, ConfigDef, ConfigError, ConfigKey, ConfigType, ConfigValue, Importance, Properties, Validator,
 };
 use crate::converters::text_of;
-use crate::data::{DataError, Schema, SchemaType, SourceRecord, Struct, Value, logical};
+use crate::data::{DataError, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value, logical};
 use crate::java::decimal;
 
 const PURPOSE: &str = "cast types";

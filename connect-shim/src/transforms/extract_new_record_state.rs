@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::Transformation;
 use super::field_reference::FieldReference;
 use super::insert_field::InsertField;
-use super::operating::{SchemaCache, Side, field, with_fields};
+use super::operating::{Side, field, with_fields};
 use super::replace_field::ReplaceField;
 use super::shared_headers::SharedHeaders;
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
-use crate::data::{DataError, Header, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::data::{DataError, Header, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value};
 
 /// What becomes of deletions and tombstones (`delete.tombstone.handling.mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Transformation;
-use super::operating::{SchemaCache, Side, field, not_a_struct, with_fields};
+use super::operating::{Side, field, not_a_struct, with_fields};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties};
-use crate::data::{DataError, Field, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::data::{DataError, Field, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value};
 
 const PURPOSE: &str = "flattening";
 

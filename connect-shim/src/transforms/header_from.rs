@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::operating::{SchemaCache, Side, entry, field_value, values_of, with_fields};
+use super::operating::{Side, entry, field_value, values_of, with_fields};
 use super::{Transformation, replace_null_with_default};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator};
-use crate::data::{DataError, Header, Schema, SourceRecord, Struct, Value};
+use crate::data::{DataError, Header, Schema, SchemaCache, SourceRecord, Struct, Value};
 
 /// What Java says of a field that is not there.
 const NO_SUCH_FIELD: &str = "Cannot invoke \"org.apache.kafka.connect.data.Field.schema()\" because the return value of \

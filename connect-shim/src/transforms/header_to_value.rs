@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Transformation;
-use super::operating::{INFERRED_SCHEMAS, SchemaCache, Side, field, with_fields};
+use super::operating::{INFERRED_SCHEMAS, Side, field, with_fields};
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
-use crate::data::{DataError, Field, Header, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::data::{DataError, Field, Header, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value};
 
 struct HeaderToValue {
     /// Headers and the paths of the fields to which they go.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::Transformation;
-use super::operating::{SchemaCache, Side, field};
+use super::operating::{Side, field};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties};
-use crate::data::{DataError, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::data::{DataError, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value};
 
 struct HoistField {
     side: Side,

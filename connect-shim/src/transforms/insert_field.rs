@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::operating::{SchemaCache, Side, field, set_entry, values_of, with_fields};
+use super::operating::{Side, field, set_entry, values_of, with_fields};
 use super::{Transformation, replace_null_with_default};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties};
-use crate::data::{DataError, Schema, SchemaType, SourceRecord, Struct, Value, logical};
+use crate::data::{DataError, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value, logical};
 
 const PURPOSE: &str = "field insertion";
 

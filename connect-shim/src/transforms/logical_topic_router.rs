@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::Transformation;
 use super::extract_new_record_state::is_envelope;
-use super::operating::{SchemaCache, field, not_a_struct};
+use super::operating::{field, not_a_struct};
 use super::regex_router::RegexRouter;
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
-use crate::data::{DataError, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::data::{DataError, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value};
 use crate::debezium::config::Choice;
 use crate::debezium::name_adjustment::NameAdjustment;
 

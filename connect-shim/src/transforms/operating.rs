@@ -1,8 +1,6 @@
 //! What transforms share: whether they work on the key or the value, what they demand of it, and how they remember the
-//! schemas that they have made of others (`org.apache.kafka.connect.transforms.util`).
+//! schemas that they have inferred (`org.apache.kafka.connect.transforms.util`).
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::data::{DataError, Field, Schema, SchemaType, SourceRecord, Struct, Value};
@@ -132,56 +130,8 @@ pub(super) fn field_value<'v>(value: &'v Struct, name: &str, with_default: bool)
     if with_default { value.get_or_default(name) } else { value.get(name) }
 }
 
-/// How many schemas a transform remembers.
-const SCHEMAS: usize = 1000;
-
 /// How many schemas a transform remembers that hang on data: inferred from it, or made with what a record's headers hold.
 pub(super) const INFERRED_SCHEMAS: usize = 64;
-
-/// What was made of schemas. A schema is known by where it is, and held on to. It changes behind a shared reference, so
-/// that what makes a schema may look at the transform that the cache is part of.
-#[derive(Debug)]
-pub(super) struct SchemaCache<T> {
-    known: RefCell<HashMap<usize, (Arc<Schema>, T)>>,
-    limit: usize,
-}
-
-impl<T> SchemaCache<T> {
-    /// Remembers so many, and begins anew beyond them.
-    pub(super) fn with_limit(limit: usize) -> Self {
-        Self { known: RefCell::default(), limit }
-    }
-}
-
-impl<T> Default for SchemaCache<T> {
-    fn default() -> Self {
-        Self::with_limit(SCHEMAS)
-    }
-}
-
-impl<T: Clone> SchemaCache<T> {
-    /// What was made of a schema, now or before.
-    ///
-    /// # Errors
-    /// Those of `make`.
-    pub(super) fn or_make(
-        &self,
-        schema: &Arc<Schema>,
-        make: impl FnOnce(&Schema) -> Result<T, DataError>,
-    ) -> Result<T, DataError> {
-        let place = Arc::as_ptr(schema) as usize;
-        if let Some((_, made)) = self.known.borrow().get(&place) {
-            return Ok(made.clone());
-        }
-        let made = make(schema)?;
-        let mut known = self.known.borrow_mut();
-        if known.len() >= self.limit {
-            known.clear();
-        }
-        known.insert(place, (Arc::clone(schema), made.clone()));
-        Ok(made)
-    }
-}
 
 /// Schemas that were inferred, so that equal ones are the same.
 #[derive(Debug, Default)]

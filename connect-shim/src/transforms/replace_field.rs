@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::operating::{SchemaCache, Side, field, values_of, with_fields};
+use super::operating::{Side, field, values_of, with_fields};
 use super::{Transformation, replace_null_with_default};
 use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, ConfigValue, Importance, Properties, Validator,
 };
-use crate::data::{DataError, Schema, SourceRecord, Struct, Value};
+use crate::data::{DataError, Schema, SchemaCache, SourceRecord, Struct, Value};
 
 const PURPOSE: &str = "field replacement";
 

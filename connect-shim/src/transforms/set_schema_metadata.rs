@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::operating::{SchemaCache, Side, values_of};
+use super::operating::{Side, values_of};
 use super::{Transformation, replace_null_with_default};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties};
-use crate::data::{DataError, Schema, SourceRecord, Struct, Value};
+use crate::data::{DataError, Schema, SchemaCache, SourceRecord, Struct, Value};
 
 struct SetSchemaMetadata {
     side: Side,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::operating::{SchemaCache, entry, field, field_value, not_a_struct};
+use super::operating::{entry, field, field_value, not_a_struct};
 use super::{Transformation, replace_null_with_default};
 use crate::connector_config::{ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator};
-use crate::data::{DataError, Schema, SchemaType, SourceRecord, Struct, Value};
+use crate::data::{DataError, Schema, SchemaCache, SchemaType, SourceRecord, Struct, Value};
 
 const PURPOSE: &str = "copying fields from value to key";
 

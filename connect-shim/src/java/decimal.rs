@@ -80,13 +80,29 @@ pub fn unscaled(text: &str, scale: i32) -> Option<Vec<u8>> {
     Some(size)
 }
 
-/// Whether an integer in two's complement is negative, and the decimal digits of its size.
-fn digits_of(bytes: &[u8]) -> (bool, String) {
+/// `BigDecimal.hashCode` of an integer in big-endian two's complement and its scale.
+pub(crate) fn hash_code(unscaled: &[u8], scale: i32) -> i32 {
+    let (negative, size) = size_of(unscaled);
+    let word = |bytes: &[u8]| bytes.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte));
+    let words = size.rchunks(4).rev().map(word);
+    let hash = words.fold(0i32, |hash, word| hash.wrapping_mul(31).wrapping_add(word.cast_signed()));
+    let hash = if negative { hash.wrapping_neg() } else { hash };
+    hash.wrapping_mul(31).wrapping_add(scale)
+}
+
+/// Whether an integer in two's complement is negative, and the bytes of its size.
+fn size_of(bytes: &[u8]) -> (bool, Vec<u8>) {
     let negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
     let mut size = bytes.to_vec();
     if negative {
         negate(&mut size);
     }
+    (negative, size)
+}
+
+/// Whether an integer in two's complement is negative, and the decimal digits of its size.
+fn digits_of(bytes: &[u8]) -> (bool, String) {
+    let (negative, size) = size_of(bytes);
     let mut limbs: Vec<u32> = vec![0];
     for byte in size {
         let mut carry = u64::from(byte);

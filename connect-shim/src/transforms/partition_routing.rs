@@ -6,6 +6,7 @@ use crate::connector_config::{
     ConfigDef, ConfigError, ConfigKey, ConfigType, Importance, Properties, Validator, Width,
 };
 use crate::data::{DataError, Schema, SourceRecord, Struct, Value, logical};
+use crate::java::decimal;
 use crate::java::string_hash::string_hash;
 
 struct PartitionRouting {
@@ -52,35 +53,12 @@ fn follow<'v>(envelope: &'v Struct, path: &[String], row: &str) -> Option<(&'v S
 /// Java's `hashCode` of what a value of a schema is in Java: a `BigDecimal`, a `Date`, or the value itself.
 fn java_hash_of(schema: &Schema, value: &Value) -> i32 {
     match (value, logical::decimal_scale(schema)) {
-        (Value::Bytes(unscaled), Some(scale)) => decimal_hash(unscaled, scale),
+        (Value::Bytes(unscaled), Some(scale)) => decimal::hash_code(unscaled, scale),
         (Value::Int32(days), _) if schema.name.as_deref() == Some(logical::DATE) => {
             java_hash(&Value::Int64(i64::from(*days) * 86_400_000))
         }
         _ => java_hash(value),
     }
-}
-
-/// `BigDecimal.hashCode` of an integer in big-endian two's complement and its scale.
-fn decimal_hash(unscaled: &[u8], scale: i32) -> i32 {
-    let negative = unscaled.first().is_some_and(|first| first.cast_signed() < 0);
-    let mut carry = negative;
-    let mut magnitude: Vec<u8> = unscaled
-        .iter()
-        .rev()
-        .map(|byte| {
-            let (byte, over) = if negative { (!byte).overflowing_add(u8::from(carry)) } else { (*byte, false) };
-            carry = over;
-            byte
-        })
-        .collect();
-    if carry {
-        magnitude.push(1);
-    }
-    let word = |bytes: &[u8]| bytes.iter().rev().fold(0u32, |word, byte| word << 8 | u32::from(*byte));
-    let words = magnitude.chunks(4).rev().map(word);
-    let hash = words.fold(0i32, |hash, word| hash.wrapping_mul(31).wrapping_add(word.cast_signed()));
-    let hash = if negative { hash.wrapping_neg() } else { hash };
-    hash.wrapping_mul(31).wrapping_add(scale)
 }
 
 /// Java's `hashCode` of a value.
@@ -236,8 +214,8 @@ mod tests {
         assert_eq!(java_hash(&Value::Boolean(true)), 1231);
         assert_eq!(java_hash(&Value::Float64(1.5)), 1_073_217_536);
         assert_eq!(java_hash(&Value::Array(vec![Value::Int32(1), Value::Int32(2)])), 994);
-        assert_eq!(decimal_hash(&[0x01, 0x90], 2), 400 * 31 + 2, "4.00");
-        assert_eq!(decimal_hash(&[0xff, 0xff], 2), -31 + 2, "-0.01");
-        assert_eq!(decimal_hash(&[1, 0, 0, 0, 0], 0), 31 * 31, "4294967296");
+        assert_eq!(decimal::hash_code(&[0x01, 0x90], 2), 400 * 31 + 2, "4.00");
+        assert_eq!(decimal::hash_code(&[0xff, 0xff], 2), -31 + 2, "-0.01");
+        assert_eq!(decimal::hash_code(&[1, 0, 0, 0, 0], 0), 31 * 31, "4294967296");
     }
 }

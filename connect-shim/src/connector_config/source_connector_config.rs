@@ -41,7 +41,7 @@ pub fn source_config_def(version: &str, defaults: &WorkerDefaults, properties: &
     common(version, defaults, properties).and(errors()).and(source())
 }
 
-/// Adds the properties of the transforms, the predicates and the groups of topics that a config names.
+/// Adds the properties of the transforms and the predicates that a config names.
 pub fn enrich(def: &mut ConfigDef, properties: &Properties) {
     enrich_with(def, properties, "transforms", "Transforms", "Transformation", transform_config_def);
     enrich_with(def, properties, "predicates", "Predicates", "Predicate", predicate_config_def);

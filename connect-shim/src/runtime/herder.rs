@@ -286,10 +286,10 @@ impl Herder {
         if !self.configs().contains(name) {
             return Err(HerderError::NotFound(format!("Unknown connector {name}")));
         }
-        if self.configs().target(name) == target {
+        let before = self.configs().target(name);
+        if before == target {
             return Ok(());
         }
-        let before = self.configs().target(name);
         self.keep(&[target_record(name, Some(target))])?;
         // A task that has failed stays as it is until it is restarted, or made anew after a stop.
         let tasks = self.inner.statuses.tasks(name);
